@@ -1,0 +1,314 @@
+package cachestore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/privatepkgs/license"
+)
+
+// holding returns a probe whose queries wait for release, or until their context is done.
+func holding() (p *probe, release chan struct{}) {
+	p, release = newProbe(), make(chan struct{})
+	p.answered = func(ctx context.Context, _ string, err error) error {
+		select {
+		case <-release:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return p, release
+}
+
+func TestConcurrentMissesOfAKeyShareOneQuery(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]error{"K": nil, "unknown": license.ErrNotFound} {
+		synctest.Test(t, func(t *testing.T) {
+			p, release := holding()
+			c := newCache(t, p)
+			create(t, p, "K")
+			got := make(map[*license.License]bool)
+			var mu sync.Mutex
+			for range 100 {
+				go func() {
+					l, err := c.Shared().GetByKey(t.Context(), key)
+					assert.ErrorIs(t, err, want)
+					mu.Lock()
+					defer mu.Unlock()
+					got[l] = true
+				}()
+			}
+			synctest.Wait()
+			require.EqualValues(t, 1, p.queries.Load())
+			close(release)
+			synctest.Wait()
+			require.Len(t, got, 1, "all have the same license, or none")
+			require.EqualValues(t, 1, p.queries.Load())
+		})
+	}
+}
+
+func TestMissesOfDifferentKeysDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProbe()
+		release := make(chan struct{})
+		p.answered = func(_ context.Context, key string, err error) error {
+			if key == "slow" {
+				<-release
+			}
+			return err
+		}
+		c := newCache(t, p)
+		go c.GetByKey(t.Context(), "slow")
+		synctest.Wait()
+		requireUnknown(t, c, "quick")
+		close(release)
+	})
+}
+
+func TestCancelledCallerFailsNobodyElse(t *testing.T) {
+	t.Parallel()
+	type traceKey struct{}
+	for leaver := range 3 { // 0 is the one whose context the query began with
+		synctest.Test(t, func(t *testing.T) {
+			p, release := holding()
+			var trace any
+			held := p.answered
+			p.answered = func(ctx context.Context, key string, err error) error {
+				trace = ctx.Value(traceKey{})
+				return held(ctx, key, err)
+			}
+			c := newCache(t, p)
+			create(t, p, "K")
+			ctx, cancel := context.WithCancel(t.Context())
+			errs := make([]error, 3)
+			for i := range errs {
+				own := context.WithValue(t.Context(), traceKey{}, i)
+				if i == leaver {
+					own = context.WithValue(ctx, traceKey{}, i)
+				}
+				go func() { _, errs[i] = c.GetByKey(own, "K") }()
+				synctest.Wait()
+			}
+			cancel()
+			synctest.Wait()
+			require.ErrorIs(t, errs[leaver], context.Canceled, "the caller does not wait for the store")
+			close(release)
+			synctest.Wait()
+			for i, err := range errs {
+				if i != leaver {
+					require.NoError(t, err)
+				}
+			}
+			require.Equal(t, 0, trace, "the query has the values of the first caller")
+			requireName(t, c, "K", "")
+			require.EqualValues(t, 1, p.queries.Load())
+		})
+	}
+}
+
+func TestQueryThatNobodyWaitsForIsCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProbe()
+		cancelled := make(chan struct{})
+		p.answered = func(ctx context.Context, _ string, err error) error {
+			if p.queries.Load() > 1 {
+				return err
+			}
+			<-ctx.Done()
+			close(cancelled)
+			time.Sleep(time.Second) // slow to stop
+			return ctx.Err()
+		}
+		c := newCache(t, p)
+		create(t, p, "K")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 3 {
+			go func() {
+				_, err := c.GetByKey(ctx, "K")
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+			}()
+		}
+		<-cancelled
+		synctest.Wait()
+		require.EqualValues(t, 1, p.queries.Load())
+
+		requireName(t, c, "K", "") // does not wait for the one that is stopping
+		require.EqualValues(t, 2, p.queries.Load())
+		time.Sleep(2 * time.Second)
+		requireName(t, c, "K", "")
+		require.EqualValues(t, 2, p.queries.Load())
+	})
+}
+
+func TestCallerWhoseContextIsDoneGetsItsErrorAlsoForWhatIsCached(t *testing.T) {
+	t.Parallel()
+	p := newProbe()
+	c := newCache(t, p)
+	create(t, p, "K")
+	requireName(t, c, "K", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, key := range []string{"K", "unknown"} {
+		_, err := c.GetByKey(ctx, key)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.EqualValues(t, 1, p.queries.Load())
+}
+
+func TestHangingQueryIsNotJoinedForLongerThanMaxStaleness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProbe()
+		release := make(chan struct{})
+		p.answered = func(_ context.Context, _ string, err error) error {
+			if p.queries.Load() == 1 {
+				<-release
+			}
+			return err
+		}
+		c := newCache(t, p)
+		l := create(t, p, "K")
+		go requireNameInBackground(t, c, "")
+		synctest.Wait()
+		l.Name = "changed"
+		require.NoError(t, p.Update(t.Context(), l))
+		time.Sleep(maxStaleness - time.Nanosecond)
+		go requireNameInBackground(t, c, "")
+		synctest.Wait()
+		require.EqualValues(t, 1, p.queries.Load())
+		time.Sleep(time.Nanosecond)
+		requireName(t, c, "K", "changed")
+		close(release)
+		synctest.Wait()
+		requireName(t, c, "K", "changed") // the older answer does not replace the newer
+		require.EqualValues(t, 2, p.queries.Load())
+	})
+}
+
+func requireNameInBackground(t *testing.T, c license.Store, name string) {
+	l, err := c.GetByKey(t.Context(), "K")
+	assert.NoError(t, err)
+	assert.Equal(t, name, l.Name)
+}
+
+func TestErrorsOfTheStoreAreNotKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProbe()
+		c := newCache(t, p)
+		create(t, p, "K")
+		fail := func(context.Context, string, error) error {
+			return fmt.Errorf("down: %w", license.ErrUnavailable)
+		}
+		p.answered = fail
+		for range 3 {
+			_, err := c.GetByKey(t.Context(), "K")
+			require.ErrorIs(t, err, license.ErrUnavailable)
+			require.NotErrorIs(t, err, license.ErrNotFound)
+		}
+		p.answered = nil
+		requireName(t, c, "K", "")
+
+		p.answered = fail
+		time.Sleep(maxStaleness)
+		_, err := c.GetByKey(t.Context(), "K")
+		require.ErrorIs(t, err, license.ErrUnavailable, "too old, and the store is down")
+	})
+}
+
+func TestAnswerAboutAnotherKeyIsAnError(t *testing.T) {
+	t.Parallel()
+	p := newProbe()
+	c := newCache(t, confused{p})
+	create(t, p, "k")
+	_, err := c.GetByKey(t.Context(), "K")
+	require.Error(t, err)
+	require.NotErrorIs(t, err, license.ErrNotFound)
+}
+
+// confused finds keys whatever their case.
+type confused struct{ license.Store }
+
+func (s confused) GetByKey(ctx context.Context, _ string) (*license.License, error) {
+	return s.Store.GetByKey(ctx, "k")
+}
+
+func TestStoreThatPanicsOrExitsLeavesNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(){
+		"panic":          func() { panic("broken") },
+		"runtime.Goexit": runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProbe()
+				p.answered = func(_ context.Context, _ string, err error) error {
+					time.Sleep(time.Second)
+					if p.queries.Load() == 1 {
+						end()
+					}
+					return err
+				}
+				c := newCache(t, p)
+				create(t, p, "K")
+				ends := make([]any, 3)
+				for i := range ends {
+					go func() {
+						defer func() {
+							if p := recover(); p != nil {
+								ends[i] = p
+							}
+						}()
+						_, err := c.GetByKey(t.Context(), "K")
+						ends[i] = err
+					}()
+				}
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				for _, got := range ends {
+					if name == "panic" {
+						require.Contains(t, got, "broken")
+						require.Contains(t, got, "flight_test.go", "the stack of the store")
+					} else {
+						require.Implements(t, (*error)(nil), got)
+						require.False(t, errors.Is(got.(error), license.ErrNotFound))
+					}
+				}
+				requireName(t, c, "K", "")
+			})
+		})
+	}
+}
+
+func TestPanicInAWriteForgetsWhatItMayHaveWritten(t *testing.T) {
+	t.Parallel()
+	p := newProbe()
+	c := newCache(t, panicking{p})
+	l := create(t, p, "K")
+	requireName(t, c, "K", "")
+	l.Name = "changed"
+	require.Panics(t, func() { c.Update(t.Context(), l) })
+	requireName(t, c, "K", "changed")
+}
+
+// panicking panics after it has written.
+type panicking struct{ license.Store }
+
+func (s panicking) Update(ctx context.Context, l *license.License) error {
+	panic(fmt.Sprint("broken: ", s.Store.Update(ctx, l)))
+}

@@ -1,0 +1,160 @@
+package cachestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/privatepkgs/license"
+)
+
+var errUnknownKey = fmt.Errorf("cachestore: finding a license by key: %w", license.ErrNotFound)
+
+// find returns the shared license with this key.
+func (s *Store) find(ctx context.Context, key string) (*license.License, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if key == "" || len(key) > license.MaxKeyLen {
+		return nil, errUnknownKey // no license can have it, and unknown keys stay small
+	}
+	a := s.contents.get(key)
+	if a == nil || !s.fresh(a.began, s.now()) {
+		var err error
+		if a, err = s.read(ctx, key); err != nil {
+			return nil, err
+		}
+	}
+	if a.license == nil {
+		return nil, errUnknownKey
+	}
+	return a.license, nil
+}
+
+// fresh reports whether a read that begins now may be answered by one that began then. After a
+// clock has gone back it may not.
+func (s *Store) fresh(began, now time.Time) bool {
+	age := now.Sub(began)
+	return age >= 0 && age < s.maxStaleness
+}
+
+// flight is one query of the store for one key, and those who wait for it.
+type flight struct {
+	key    string
+	began  time.Time
+	seq    uint64 // the newest invalidation when it began
+	cancel context.CancelFunc
+
+	waiters int // under Store.mu; a flight that has none is not in Store.flights
+
+	done     chan struct{} // closed when what follows is set
+	answer   *answer
+	err      error
+	panicked any
+}
+
+// read returns the answer of a query that began after the last invalidation: one that is
+// under way, or its own.
+func (s *Store) read(ctx context.Context, key string) (*answer, error) {
+	f, a := s.join(ctx, key)
+	if a != nil {
+		return a, nil
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		s.leave(f)
+		return nil, ctx.Err()
+	}
+	if f.panicked != nil {
+		panic(f.panicked)
+	}
+	return f.answer, f.err
+}
+
+// join returns the flight to wait for, or the answer of one that has just landed.
+//
+// It does not join a flight that was overtaken by an invalidation of anything: whose key it
+// reads is not known before it lands. One that hangs is joined no longer than its answer
+// would be good for.
+func (s *Store) join(ctx context.Context, key string) (*flight, *answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if a := s.contents.get(key); a != nil && s.fresh(a.began, now) {
+		return nil, a
+	}
+	if f := s.flights[key]; f != nil && f.seq == s.fence.seq && s.fresh(f.began, now) {
+		f.waiters++
+		return f, nil
+	}
+	// The query belongs to all who wait for it, so none of their contexts ends it; it keeps
+	// the values of the first, for tracing.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f := &flight{
+		key:     strings.Clone(key), // it may be a piece of something large
+		began:   now,
+		seq:     s.fence.seq,
+		cancel:  cancel,
+		waiters: 1,
+		done:    make(chan struct{}),
+	}
+	s.flights[f.key] = f
+	go s.fly(ctx, f)
+	return f, nil
+}
+
+// leave is for those who wait no longer. The last one ends the query.
+func (s *Store) leave(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.waiters--
+	if f.waiters > 0 {
+		return
+	}
+	if s.flights[f.key] == f {
+		delete(s.flights, f.key)
+	}
+	f.cancel()
+}
+
+// fly runs the query. A panic of the store goes on in those who wait, as if each had called
+// the store; here it would end the process.
+func (s *Store) fly(ctx context.Context, f *flight) {
+	f.err = errors.New("cachestore: the store ended the goroutine that asked it") // runtime.Goexit
+	defer func() {
+		if p := recover(); p != nil {
+			f.panicked = fmt.Sprintf("cachestore: the store panicked: %v\n\n%s", p, debug.Stack())
+		}
+		s.land(f)
+	}()
+	l, err := s.store.GetByKey(ctx, f.key)
+	if errors.Is(err, license.ErrNotFound) {
+		l, err = nil, nil
+	} else if err == nil && (l == nil || l.Key != f.key) {
+		err = errors.New("cachestore: the store answered with another license than the one asked for")
+	}
+	f.err = err
+	if err == nil {
+		f.answer = &answer{license: l, began: f.began, seq: f.seq}
+	}
+}
+
+// land keeps the answer, unless it was invalidated on the way, or a newer flight has replaced
+// this one, and hands it to those who wait: they all began before the invalidation.
+func (s *Store) land(f *flight) {
+	defer close(f.done)
+	defer f.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flights[f.key] != f {
+		return
+	}
+	delete(s.flights, f.key)
+	if f.answer != nil && s.fence.holds(f.key, f.answer) {
+		s.contents.put(f.key, f.answer)
+	}
+}

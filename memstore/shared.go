@@ -1,0 +1,27 @@
+package memstore
+
+import (
+	"context"
+
+	"github.com/privatepkgs/license"
+)
+
+// Shared returns the view of the store for a [license.Checker]: its GetByKey returns the
+// same License to all who ask, until it is changed, and nobody may change it in place. That
+// costs no allocation, and the memory of a License for each that was asked for.
+func (s *Store) Shared() license.KeyGetter { return shared{s} }
+
+type shared struct{ store *Store }
+
+func (v shared) GetByKey(ctx context.Context, key string) (*license.License, error) {
+	r, err := v.store.getByKey(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if l := r.shared.Load(); l != nil {
+		return l, nil
+	}
+	l := r.license()
+	r.shared.Store(l) // others may do so as well: one is as good as another
+	return l, nil
+}

@@ -1,0 +1,100 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/privatepkgs/license"
+)
+
+var contextTests = []test{
+	{"CancelledReachesEveryCall", func(h *harness) {
+		ctx, cancel := context.WithCancel(h.ctx)
+		cancel()
+		h.doneContext(ctx, context.Canceled)
+	}},
+	{"ExpiredReachesEveryCall", func(h *harness) {
+		ctx, cancel := context.WithDeadline(h.ctx, time.Now().Add(-time.Hour))
+		defer cancel()
+		h.doneContext(ctx, context.DeadlineExceeded)
+	}},
+	{"CutWhileWritingLeavesAllOrNothing", func(h *harness) {
+		began := time.Now()
+		stored := []*license.License{h.create(newLicense())}
+		step := max(time.Since(began)/20, time.Microsecond) // so that cuts lie before, in and after a Create
+		for i := range 40 {
+			l := newLicense()
+			if err := l.PrepareCreate(h.clock.now()); err != nil {
+				h.Fatalf("PrepareCreate failed: %v", err)
+			}
+			again := l.Clone()
+			ctx, cancel := context.WithTimeout(h.ctx, time.Duration(i)*step)
+			err := h.store.Create(ctx, l)
+			cancel()
+
+			// A commit whose outcome is unknown may still be under way.
+			unknown := errors.Is(err, license.ErrUnknownOutcome)
+			got, getErr := h.store.Get(h.ctx, l.ID)
+			_, keyErr := h.store.GetByKey(h.ctx, l.Key)
+			if (getErr == nil) != (keyErr == nil) && !(unknown && keyErr == nil) {
+				h.Fatalf("after a Create that was cut (%v) Get returns %v and GetByKey %v: one half of a license", err, getErr, keyErr)
+			}
+			switch {
+			case err == nil:
+				if getErr != nil {
+					h.Fatalf("a Create that succeeded, just before its context ended, left nothing: %v", getErr)
+				}
+			case !errors.Is(err, context.DeadlineExceeded):
+				h.Fatalf("a Create that was cut by its deadline failed with %q; want an error that wraps context.DeadlineExceeded", err)
+			case getErr == nil && !unknown:
+				h.Fatalf("a Create that was cut by its deadline failed with %q, and the license is there; such an error must wrap license.ErrUnknownOutcome", err)
+			}
+
+			err = h.store.Create(h.ctx, again)
+			created, exists := err == nil, errors.Is(err, license.ErrIDExists)
+			if !created && !exists || created && getErr == nil || exists && getErr != nil && !unknown {
+				h.Fatalf("Create again with the same id: %v, where Get had answered %v; want exactly one license", err, getErr)
+			}
+			if got == nil {
+				got = again
+			}
+			stored = append(stored, got)
+		}
+		h.holds(stored...)
+	}},
+}
+
+// doneContext checks every call with a context that is done.
+func (h *harness) doneContext(ctx context.Context, want error) {
+	h.Helper()
+	l := h.create(newLicense())
+	unborn := newLicense()
+	unborn.Key = "UNBORN"
+	changed := l.Clone()
+	changed.Name = "changed"
+	for _, call := range []struct {
+		name string
+		do   func() (answered bool, err error)
+	}{
+		{"Create", func() (bool, error) { return false, h.store.Create(ctx, unborn) }},
+		{"Get", func() (bool, error) { got, err := h.store.Get(ctx, l.ID); return got != nil, err }},
+		{"GetByKey", func() (bool, error) { got, err := h.store.GetByKey(ctx, l.Key); return got != nil, err }},
+		{"List", func() (bool, error) { got, err := h.store.List(ctx, license.Query{}); return got != nil, err }},
+		{"Update", func() (bool, error) { return false, h.store.Update(ctx, changed) }},
+		{"Delete", func() (bool, error) { return false, h.store.Delete(ctx, l.ID, 0) }},
+	} {
+		answered, err := call.do()
+		if !errors.Is(err, want) {
+			h.Errorf("%s with a context that was done before it began: the error is %v; want one that wraps %q", call.name, err, want)
+		}
+		if slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) }) {
+			h.Errorf("%s with a context that was done before it began: the error %q says more than that; nothing was begun", call.name, err)
+		}
+		if answered {
+			h.Errorf("%s with a context that was done before it began returned an answer together with an error", call.name)
+		}
+	}
+	h.holds(l)
+}
