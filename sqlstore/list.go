@@ -1,0 +1,203 @@
+package sqlstore
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/privatepkgs/license"
+)
+
+var _ license.PageLender = (*Store)(nil)
+
+// List implements [license.Store].
+func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error) {
+	return s.list(ctx, s.reads, q)
+}
+
+func (s *Store) list(ctx context.Context, on reader, q license.Query) (*license.Page, error) {
+	var licenses []*license.License
+	page, err := s.eachOfPage(ctx, on, q, func(st stored) error {
+		l := new(license.License)
+		licenses = append(licenses, l)
+		return s.decode(l, st)
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Licenses = licenses
+	return page, nil
+}
+
+// LendPage implements [license.PageLender].
+func (s *Store) LendPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
+	var lent license.License
+	return s.eachOfPage(ctx, s.reads, q, func(st stored) error {
+		err := s.decode(&lent, st)
+		if err == nil {
+			use(&lent)
+		}
+		return err
+	})
+}
+
+// eachOfPage calls each for every license of a page, in order, and returns the page without them.
+func (s *Store) eachOfPage(ctx context.Context, on reader, q license.Query, each func(stored) error) (*license.Page, error) {
+	q, err := q.Prepare()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ready(ctx); err != nil {
+		return nil, s.failed(ctx, opList, err)
+	}
+	r := pageReader{ctx: ctx, on: on, query: q}
+	read := r.forward
+	if q.Since.IsZero() && !q.Until.IsZero() {
+		read = r.backward
+	}
+	page := new(license.Page)
+	found, err := read(page)
+	for i := 0; i < len(found) && err == nil; i++ {
+		err = each(found[i])
+	}
+	if err != nil {
+		return nil, s.failed(ctx, opList, err)
+	}
+	return page, nil
+}
+
+// place is a point in the order of licenses.
+type place struct {
+	ms int64
+	id uuid.UUID
+}
+
+// The first and the last place of a millisecond.
+func startOf(ms int64) place { return place{ms, uuid.Nil} }
+func endOf(ms int64) place   { return place{ms, uuid.Max} }
+
+// The bounds of no bound.
+const (
+	firstMilli = 0
+	lastMilli  = math.MaxInt64
+)
+
+// pageReader reads one page. What its queries find is not one snapshot; a walk is exact all
+// the same, because each query begins where the one before ended.
+type pageReader struct {
+	ctx   context.Context
+	on    reader
+	query license.Query
+}
+
+// forward returns the licenses of a page, and sets its neighbours in p.
+func (r *pageReader) forward(p *license.Page) ([]stored, error) {
+	from, to := int64(firstMilli), int64(lastMilli)
+	if !r.query.Since.IsZero() {
+		from = r.query.Since.UnixMilli()
+	}
+	if !r.query.Until.IsZero() {
+		to = r.query.Until.UnixMilli()
+	}
+	found, before, after, err := r.page(false, startOf(from), to)
+	p.Prev, p.Next = before, after
+	return found, err
+}
+
+// backward is forward for a page that is read from its end.
+func (r *pageReader) backward(p *license.Page) ([]stored, error) {
+	found, before, after, err := r.page(true, endOf(r.query.Until.UnixMilli()), firstMilli)
+	slices.Reverse(found)
+	p.Prev, p.Next = after, before
+	return found, err
+}
+
+// page reads a page from a place up to a time, in the order of the direction, and the
+// times of the last license before it and of the first beyond it.
+func (r *pageReader) page(backward bool, from place, to int64) (page []stored, before, after time.Time, err error) {
+	none := time.Time{}
+	limit := r.query.Limit
+	found, before, err := r.read(backward, from, to, limit+1)
+	if err != nil || len(found) <= limit {
+		return found, before, none, err
+	}
+	last, err := found[limit-1].createdAt()
+	if err != nil {
+		return nil, none, none, err
+	}
+	beyond, err := found[limit].createdAt()
+	if err != nil || beyond != last {
+		return found[:limit], before, time.UnixMilli(beyond).UTC(), err
+	}
+	rest, err := r.rest(backward, place{last, found[limit].id})
+	if err != nil {
+		return nil, none, none, err
+	}
+	next := startOf(last + 1)
+	if backward {
+		next = endOf(last - 1)
+	}
+	after, err = r.nearest(backward, next, to)
+	return append(found[:limit], rest...), before, after, err
+}
+
+// restChunk is how many licenses of one millisecond are read at once. Without a limit a database
+// may take it for better to read and sort more than is asked for.
+const restChunk = 1000
+
+// rest reads the licenses from a place on that share its millisecond.
+func (r *pageReader) rest(backward bool, from place) (rest []stored, err error) {
+	for {
+		found, _, err := r.read(backward, from, from.ms, restChunk+1)
+		if err != nil || len(found) <= restChunk {
+			return append(rest, found...), err
+		}
+		rest, from.id = append(rest, found[:restChunk]...), found[restChunk].id
+	}
+}
+
+// nearest returns the time of the first license from a place up to a time, or the zero
+// time.
+func (r *pageReader) nearest(backward bool, from place, to int64) (time.Time, error) {
+	found, _, err := r.read(backward, from, to, 1)
+	if err != nil || len(found) == 0 {
+		return time.Time{}, err
+	}
+	ms, err := found[0].createdAt()
+	return time.UnixMilli(ms).UTC(), err
+}
+
+// read reads licenses in the order of the direction, and the time of the one before.
+func (r *pageReader) read(backward bool, from place, to int64, limit int) (found []stored, before time.Time, err error) {
+	byPackage, bySuspended := r.query.Package != "", r.query.Suspended != nil
+	args := make([]any, 0, 6)
+	args = append(args, from.ms, from.id[:], to, limit)
+	if byPackage {
+		args = append(args, r.query.Package)
+	}
+	if bySuspended {
+		args = append(args, *r.query.Suspended)
+	}
+	var st stored // one for all rows, and so one allocation
+	columns := st.columns()
+	err = r.on.each(r.ctx, pageQuery(backward, byPackage, bySuspended), args, func(row Row) error {
+		if err := row.Scan(columns...); err != nil {
+			return err
+		}
+		if strings.Contains(st.text, "\n") {
+			found = append(found, st)
+			return nil
+		}
+		ms, err := st.createdAt() // all that there is of the one before
+		before = time.UnixMilli(ms).UTC()
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return found, before, nil
+}

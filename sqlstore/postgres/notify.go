@@ -1,0 +1,45 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+)
+
+// channel is where changes are told: the id of the license in hexadecimal.
+const channel = "pkg_licenses"
+
+// hasTrigger asks whether changes are told.
+const hasTrigger = `SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_trigger
+WHERE tgrelid = to_regclass('pkg_licenses') AND tgname = 'pkg_licenses_notify')`
+
+// makeTrigger is one transaction, as PostgreSQL makes of statements that come together. The lock is
+// that of CREATE TRIGGER, taken first so that instances which start together wait for one another.
+const makeTrigger = `LOCK TABLE pkg_licenses IN SHARE ROW EXCLUSIVE MODE;
+CREATE OR REPLACE FUNCTION pkg_license_notify() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM pg_notify('` + channel + `', encode(OLD.id, 'hex'));
+    ELSE
+        PERFORM pg_notify('` + channel + `', encode(NEW.id, 'hex'));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER pkg_licenses_notify AFTER INSERT OR UPDATE OR DELETE ON pkg_licenses
+    FOR EACH ROW EXECUTE FUNCTION pkg_license_notify()`
+
+// addTrigger makes the trigger, unless it is there.
+func addTrigger(ctx context.Context, db *sql.DB) error {
+	var has bool
+	if err := db.QueryRowContext(ctx, hasTrigger).Scan(&has); err != nil || has {
+		return err
+	}
+	_, err := db.ExecContext(ctx, makeTrigger)
+	if err == nil {
+		return nil
+	}
+	// Another instance may have been faster.
+	if errLook := db.QueryRowContext(ctx, hasTrigger).Scan(&has); errLook != nil || !has {
+		return err
+	}
+	return nil
+}

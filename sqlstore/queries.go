@@ -1,0 +1,121 @@
+package sqlstore
+
+// query names one of the statements of a Store. Its text is the same for every database.
+type query int
+
+const (
+	queryGet query = iota
+	queryGetByKey
+	queryCreate
+	queryConflict
+	queryUpdate
+	queryRevision
+	queryDelete
+
+	// A page is read in one of two directions, under any of four filters. The eight queries
+	// stand in the order that pageQuery computes.
+	queryForward
+	queryForwardPackage
+	queryForwardSuspended
+	queryForwardPackageSuspended
+	queryBackward
+	queryBackwardPackage
+	queryBackwardSuspended
+	queryBackwardPackageSuspended
+
+	queryCount
+)
+
+// pageQuery returns the query of a page.
+func pageQuery(backward, byPackage, bySuspended bool) query {
+	q := queryForward
+	if backward {
+		q = queryBackward
+	}
+	if byPackage {
+		q += queryForwardPackage - queryForward
+	}
+	if bySuspended {
+		q += queryForwardSuspended - queryForward
+	}
+	return q
+}
+
+// rowText is what decodeRow reads: every column but the id as lines of one text, which a driver
+// hands over in a fraction of the time that nine values take. Only the name can hold a line
+// break, so it comes last.
+const rowText = `concat_ws('
+', CAST(l.created_at AS TEXT), CAST(l.updated_at AS TEXT), CAST(l.revision AS TEXT), CAST(l.suspended AS TEXT),
+l.key, l.constraint_json, l.packages_json, l.meta_json, l.name)`
+
+// The parts of a page: $1 and $2 are the place where it begins, $3 bounds the time on the
+// other side, $4 is the limit, and the filters follow. A subquery rather than a join leaves no
+// choice: the licenses of a package are looked up one by one, in order.
+//
+// The license on the other side of the place comes with the page, since another query would be
+// another way to the server: as a row whose text is no more than its time.
+// It may stand anywhere, but the licenses must come in order, which UNION ALL does not promise: SQLite and
+// PostgreSQL take its parts one after another, as neither reads parts with a LIMIT in parallel.
+const (
+	fromLicenses = `SELECT l.id, ` + rowText + ` AS text FROM pkg_licenses l WHERE `
+	fromPackages = `SELECT p.id, (SELECT ` + rowText + ` FROM pkg_licenses l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
+
+	besidesLicenses = `SELECT l.id, CAST(l.created_at AS TEXT) AS text FROM pkg_licenses l WHERE `
+	besidesPackages = `SELECT p.id, CAST(p.created_at AS TEXT) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
+
+	forwardLicenses  = `(l.created_at, l.id) >= ($1, $2) AND l.created_at <= $3 ORDER BY l.created_at, l.id LIMIT $4`
+	backwardLicenses = `(l.created_at, l.id) <= ($1, $2) AND l.created_at >= $3 ORDER BY l.created_at DESC, l.id DESC LIMIT $4`
+	forwardPackages  = `(p.created_at, p.id) >= ($1, $2) AND p.created_at <= $3 ORDER BY p.created_at, p.id LIMIT $4`
+	backwardPackages = `(p.created_at, p.id) <= ($1, $2) AND p.created_at >= $3 ORDER BY p.created_at DESC, p.id DESC LIMIT $4`
+
+	beforeLicenses = `l.created_at < $1 ORDER BY l.created_at DESC, l.id DESC LIMIT 1`
+	behindLicenses = `l.created_at > $1 ORDER BY l.created_at, l.id LIMIT 1`
+	beforePackages = `p.created_at < $1 ORDER BY p.created_at DESC, p.id DESC LIMIT 1`
+	behindPackages = `p.created_at > $1 ORDER BY p.created_at, p.id LIMIT 1`
+
+	// With suspended in the order, only the index that begins with it will do. Said as
+	// suspended = $5, PostgreSQL may take the index by time and look for the few among the many.
+	forwardSuspendedLicenses  = `(l.suspended, l.created_at, l.id) >= ($5, $1, $2) AND (l.suspended, l.created_at) <= ($5, $3) ORDER BY l.suspended, l.created_at, l.id LIMIT $4`
+	backwardSuspendedLicenses = `(l.suspended, l.created_at, l.id) <= ($5, $1, $2) AND (l.suspended, l.created_at) >= ($5, $3) ORDER BY l.suspended DESC, l.created_at DESC, l.id DESC LIMIT $4`
+	forwardSuspendedPackages  = `(p.suspended, p.created_at, p.id) >= ($6, $1, $2) AND (p.suspended, p.created_at) <= ($6, $3) ORDER BY p.suspended, p.created_at, p.id LIMIT $4`
+	backwardSuspendedPackages = `(p.suspended, p.created_at, p.id) <= ($6, $1, $2) AND (p.suspended, p.created_at) >= ($6, $3) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT $4`
+
+	beforeSuspendedLicenses = `(l.suspended, l.created_at) < ($5, $1) AND (l.suspended, l.created_at) >= ($5, 0) ORDER BY l.suspended DESC, l.created_at DESC, l.id DESC LIMIT 1`
+	behindSuspendedLicenses = `(l.suspended, l.created_at) > ($5, $1) AND (l.suspended, l.created_at) <= ($5, 9223372036854775807) ORDER BY l.suspended, l.created_at, l.id LIMIT 1`
+	beforeSuspendedPackages = `(p.suspended, p.created_at) < ($6, $1) AND (p.suspended, p.created_at) >= ($6, 0) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT 1`
+	behindSuspendedPackages = `(p.suspended, p.created_at) > ($6, $1) AND (p.suspended, p.created_at) <= ($6, 9223372036854775807) ORDER BY p.suspended, p.created_at, p.id LIMIT 1`
+
+	pageOf  = `SELECT id, text FROM (`
+	besides = `) AS page UNION ALL SELECT id, text FROM (`
+	end     = `) AS neighbour`
+)
+
+func (q query) text() string { return queryTexts[q] }
+
+var queryTexts = [queryCount]string{
+	queryGet:      fromLicenses + `l.id = $1`,
+	queryGetByKey: fromLicenses + `l.key = $1`,
+
+	queryCreate: `INSERT INTO pkg_licenses
+(id, key, name, constraint_json, suspended, meta_json, packages_json, created_at, updated_at, revision)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT DO NOTHING`,
+
+	queryConflict: `SELECT EXISTS (SELECT 1 FROM pkg_licenses WHERE id = $1), EXISTS (SELECT 1 FROM pkg_licenses WHERE key = $2)`,
+
+	queryUpdate: `UPDATE pkg_licenses SET key = $2, name = $3, constraint_json = $4, suspended = $5, meta_json = $6, packages_json = $7,
+updated_at = CASE WHEN updated_at > $8 THEN updated_at ELSE $8 END, revision = revision + 1
+WHERE id = $1 AND (revision = $9 OR $9 = 0) RETURNING created_at, updated_at, revision`,
+
+	queryRevision: `SELECT revision FROM pkg_licenses WHERE id = $1`,
+
+	queryDelete: `DELETE FROM pkg_licenses WHERE id = $1 AND (revision = $2 OR $2 = 0)`,
+
+	queryForward:                  pageOf + fromLicenses + forwardLicenses + besides + besidesLicenses + beforeLicenses + end,
+	queryForwardPackage:           pageOf + fromPackages + forwardPackages + besides + besidesPackages + beforePackages + end,
+	queryForwardSuspended:         pageOf + fromLicenses + forwardSuspendedLicenses + besides + besidesLicenses + beforeSuspendedLicenses + end,
+	queryForwardPackageSuspended:  pageOf + fromPackages + forwardSuspendedPackages + besides + besidesPackages + beforeSuspendedPackages + end,
+	queryBackward:                 pageOf + fromLicenses + backwardLicenses + besides + besidesLicenses + behindLicenses + end,
+	queryBackwardPackage:          pageOf + fromPackages + backwardPackages + besides + besidesPackages + behindPackages + end,
+	queryBackwardSuspended:        pageOf + fromLicenses + backwardSuspendedLicenses + besides + besidesLicenses + behindSuspendedLicenses + end,
+	queryBackwardPackageSuspended: pageOf + fromPackages + backwardSuspendedPackages + besides + besidesPackages + behindSuspendedPackages + end,
+}

@@ -1,0 +1,247 @@
+package sqlstore_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/sqlstore"
+	"github.com/privatepkgs/license/storetest"
+)
+
+const dsnParameters = "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(full)"
+
+// openDB opens a new database as an embedder would, with a pool of so many connections.
+func openDB(tb testing.TB, connections int) *sql.DB {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(tb.TempDir(), "shop.db")+dsnParameters)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, db.Close()) })
+	db.SetMaxOpenConns(connections)
+	return db
+}
+
+// newStore returns a migrated store on db.
+func newStore(tb testing.TB, db *sql.DB, o sqlstore.Options) *sqlstore.Store {
+	tb.Helper()
+	s, err := sqlstore.New(db, sqlstore.SQLite, o)
+	require.NoError(tb, err)
+	require.NoError(tb, s.Migrate(tb.Context()))
+	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
+	return s
+}
+
+func newLicense(key string, packages ...string) *license.License {
+	if len(packages) == 0 {
+		packages = []string{"toolkit"}
+	}
+	return &license.License{Key: key, Constraint: license.NoConstraint(), Packages: packages}
+}
+
+func TestStoreOnOneConnectionKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(tb testing.TB, now func() time.Time) license.Store {
+		return newStore(tb, openDB(tb, 1), sqlstore.Options{Now: now})
+	})
+}
+
+func TestStoreInTransactionKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(tb testing.TB, now func() time.Time) license.Store {
+		db := openDB(tb, 1)
+		s := newStore(tb, db, sqlstore.Options{Now: now})
+		tx, err := db.BeginTx(context.Background(), nil)
+		require.NoError(tb, err)
+		tb.Cleanup(func() { require.NoError(tb, tx.Rollback()) })
+		return s.InTx(tx)
+	})
+}
+
+// Every query finds its rows by index and in order, so that a page costs the same at any depth.
+func TestSQLiteQueriesUseIndexes(t *testing.T) {
+	t.Parallel()
+	const (
+		byID  = "SEARCH l USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
+		write = "SEARCH pkg_licenses USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
+		later = "((created_at,id)>(?,?) AND created_at<?)"
+		older = "((created_at,id)<(?,?) AND created_at>?)"
+
+		besides              = "SEARCH l USING COVERING INDEX pkg_licenses_by_time "
+		besidesPackage       = "SEARCH p USING PRIMARY KEY "
+		besidesSuspended     = "SEARCH l USING COVERING INDEX pkg_licenses_by_suspended "
+		besidesBoth          = "SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended "
+		before, behind       = "(created_at<?)", "(created_at>?)"
+		beforeOf, behindOf   = "(package=? AND created_at<?)", "(package=? AND created_at>?)"
+		inSuspended          = "((suspended,created_at)<(?,?) AND (suspended,created_at)>(?,?))"
+		inSuspendedOfPackage = "(package=? AND (suspended,created_at)<(?,?) AND (suspended,created_at)>(?,?))"
+	)
+	// How the two parts of a page are put together.
+	parts := []string{"COMPOUND QUERY", "LEFT-MOST SUBQUERY", "UNION ALL", "CO-ROUTINE page", "SCAN page", "CO-ROUTINE neighbour", "SCAN neighbour"}
+	plans := map[string][]string{
+		"get":        {byID},
+		"get by key": {"SEARCH l USING INDEX sqlite_autoindex_pkg_licenses_2 (key=?)"},
+		"create":     nil,
+		"conflict": {
+			"SEARCH pkg_licenses USING COVERING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)",
+			"SEARCH pkg_licenses USING COVERING INDEX sqlite_autoindex_pkg_licenses_2 (key=?)",
+		},
+		"update":                     {write},
+		"revision":                   {write},
+		"delete":                     {write},
+		"forward":                    {"SEARCH l USING INDEX pkg_licenses_by_time " + later, besides + before},
+		"forward package":            {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)>(?,?) AND created_at<?)", byID, besidesPackage + beforeOf},
+		"forward suspended":          {"SEARCH l USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", besidesSuspended + inSuspended},
+		"forward package suspended":  {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", byID, besidesBoth + inSuspendedOfPackage},
+		"backward":                   {"SEARCH l USING INDEX pkg_licenses_by_time " + older, besides + behind},
+		"backward package":           {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)<(?,?) AND created_at>?)", byID, besidesPackage + behindOf},
+		"backward suspended":         {"SEARCH l USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", besidesSuspended + inSuspended},
+		"backward package suspended": {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", byID, besidesBoth + inSuspendedOfPackage},
+	}
+	require.Len(t, sqlstore.QueryTexts(), sqlstore.QueryCount)
+	for _, analyzed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
+			t.Parallel()
+			db := openDB(t, 1)
+			s := newStore(t, db, sqlstore.Options{})
+			if analyzed {
+				// Statistics under which a filter promises little: everything is suspended.
+				tx, err := db.BeginTx(t.Context(), nil)
+				require.NoError(t, err)
+				for i := range 500 {
+					l := newLicense(fmt.Sprint("KEY-", i))
+					l.Suspended = true
+					require.NoError(t, s.InTx(tx).Create(t.Context(), l))
+				}
+				require.NoError(t, tx.Commit())
+				_, err = db.ExecContext(t.Context(), "ANALYZE")
+				require.NoError(t, err)
+			}
+			for name, text := range sqlstore.QueryTexts() {
+				got := []string{}
+				for _, line := range plan(t, db, text) {
+					if line != "SCAN CONSTANT ROW" && !strings.Contains(line, "SCALAR SUBQUERY") && !slices.Contains(parts, line) {
+						got = append(got, sortTerms(line))
+					}
+				}
+				want := []string{}
+				for _, line := range plans[name] {
+					want = append(want, sortTerms(line))
+				}
+				assert.ElementsMatch(t, want, got, name)
+			}
+		})
+	}
+}
+
+// What the triggers do is found by index too.
+func TestSQLiteTriggersUseIndexes(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, 1)
+	s := newStore(t, db, sqlstore.Options{})
+	for _, analyzed := range []bool{false, true} {
+		if analyzed {
+			require.NoError(t, s.Create(t.Context(), newLicense("")))
+			_, err := db.ExecContext(t.Context(), "ANALYZE")
+			require.NoError(t, err)
+		}
+		for _, trigger := range []string{"pkg_licenses_updated", "pkg_licenses_deleted"} {
+			var text string
+			require.NoError(t, db.QueryRowContext(t.Context(), `SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?`, trigger).Scan(&text))
+			statement := regexp.MustCompile(`(?s)DELETE FROM.*?;`).FindString(text)
+			require.NotEmpty(t, statement)
+			statement = strings.NewReplacer("OLD.packages_json", "?1", "OLD.created_at", "?2", "OLD.id", "?3").Replace(statement)
+			assert.Contains(t, plan(t, db, statement), "SEARCH pkg_license_packages USING PRIMARY KEY (package=? AND created_at=? AND id=?)")
+		}
+	}
+}
+
+// sortTerms sorts the terms of an index search, whose order depends on statistics.
+func sortTerms(line string) string {
+	search, terms, ok := strings.Cut(line, " (")
+	if !ok {
+		return line
+	}
+	sorted := strings.Split(strings.TrimSuffix(terms, ")"), " AND ")
+	slices.Sort(sorted)
+	return search + " (" + strings.Join(sorted, " AND ") + ")"
+}
+
+// plan returns what EXPLAIN QUERY PLAN says, line by line.
+func plan(t *testing.T, db *sql.DB, text string) []string {
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	require.NoError(t, err)
+	defer rows.Close()
+	var lines []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+		lines = append(lines, detail)
+	}
+	require.NoError(t, rows.Err())
+	return lines
+}
+
+// The integrity_check of SQLite 3.40, whose shell many machines still have, takes the columns of a table
+// without rowid in the order of its primary key, and reports a NULL for each row where they are declared in
+// another.
+func TestColumnsOfThePrimaryKeyComeFirstWhereThereIsNoRowid(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, 1)
+	newStore(t, db, sqlstore.Options{})
+	columns := func(order string) (names string) {
+		require.NoError(t, db.QueryRowContext(t.Context(), `SELECT group_concat(t.name || '.' || c.name, ' ' ORDER BY t.name, `+order+`)
+FROM pragma_table_list t, pragma_table_info(t.name) c WHERE t.wr AND t.name LIKE 'pkg_license%'`).Scan(&names))
+		return names
+	}
+	declared := columns("c.cid")
+	require.Contains(t, declared, "pkg_license_packages.suspended")
+	require.Equal(t, columns("c.pk = 0, c.pk, c.cid"), declared)
+}
+
+// The triggers keep one row for each package of each license, and no other.
+func TestPackageIndexFollowsLicenses(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, 1)
+	s := newStore(t, db, sqlstore.Options{})
+	index := func() []string {
+		rows, err := db.QueryContext(t.Context(), `SELECT l.key || ' ' || p.package || ' ' || p.suspended
+FROM pkg_license_packages p LEFT JOIN pkg_licenses l ON l.id = p.id AND l.created_at = p.created_at ORDER BY 1`)
+		require.NoError(t, err)
+		defer rows.Close()
+		got := []string{}
+		for rows.Next() {
+			var entry string
+			require.NoError(t, rows.Scan(&entry))
+			got = append(got, entry)
+		}
+		return got
+	}
+	a, b := newLicense("A", "x", `q"\<ü>`), newLicense("B", "x")
+	require.NoError(t, s.Create(t.Context(), a))
+	require.NoError(t, s.Create(t.Context(), b))
+	require.Equal(t, []string{`A q"\<ü> 0`, "A x 0", "B x 0"}, index())
+	require.ErrorIs(t, s.Create(t.Context(), newLicense("B", "y")), license.ErrKeyExists)
+
+	a.Packages, a.Suspended = []string{"x", "z"}, true
+	require.NoError(t, s.Update(t.Context(), a))
+	require.Equal(t, []string{"A x 1", "A z 1", "B x 0"}, index())
+	a.Suspended = false
+	require.NoError(t, s.Update(t.Context(), a))
+	require.Equal(t, []string{"A x 0", "A z 0", "B x 0"}, index())
+
+	require.NoError(t, s.Delete(t.Context(), a.ID, 0))
+	require.NoError(t, s.Delete(t.Context(), b.ID, 0))
+	require.Empty(t, index())
+}

@@ -1,0 +1,163 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/internal/constraintcache"
+)
+
+// Options are the choices of a [Store]. The zero value is ready to use.
+type Options struct {
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+
+	// Readers, unless nil, is a second pool of connections to the same database, on which
+	// everything is read. It must serve this Store alone: a query that holds one of its
+	// connections looks at its context between rows only, each of which takes microseconds. This
+	// takes a pool whose size was set, with SetMaxOpenConns, before New.
+	Readers *sql.DB
+
+	// CloseDB makes [Store.Close] close the database and Readers too.
+	CloseDB bool
+
+	// ErrorCode returns SQLite's extended result code of a driver's error, and 0 for another
+	// error. Nil understands errors with a method Code() int, as those of
+	// modernc.org/sqlite. Other dialects do not use it.
+	ErrorCode func(error) int
+}
+
+// Store keeps licenses in a database. It is safe for concurrent use, also by several processes.
+type Store struct {
+	db          *sql.DB
+	dialect     Dialect
+	traits      *traits
+	now         func() time.Time
+	errorCode   func(error) int
+	writes      *pool
+	reads       *pool
+	closeDB     bool
+	closed      atomic.Bool
+	constraints constraintcache.Cache
+}
+
+var _ license.Store = (*Store)(nil)
+
+// New returns a Store on db, which stays the caller's. It neither connects nor touches the
+// schema: call [Store.Migrate], or apply [Dialect.Migrations] with a tool of your own.
+func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
+	t := d.traits()
+	if t == nil {
+		return nil, fmt.Errorf("sqlstore: %q is not a dialect; use sqlstore.SQLite or sqlstore.PostgreSQL", string(d))
+	}
+	if db == nil {
+		return nil, errors.New("sqlstore: New needs a database")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{
+		db:        db,
+		dialect:   d,
+		traits:    t,
+		now:       o.Now,
+		errorCode: o.ErrorCode,
+		writes:    &pool{db: db, prepare: t.prepare},
+		closeDB:   o.CloseDB,
+	}
+	s.reads = s.writes
+	if o.Readers != nil {
+		s.reads = &pool{db: o.Readers, prepare: t.prepare}
+		if n := o.Readers.Stats().MaxOpenConnections; n > 0 && t.inProcess {
+			s.reads.slots = make(chan struct{}, n)
+		}
+	}
+	return s, nil
+}
+
+// Close releases what the Store has prepared; every later call fails. The database stays
+// open, unless [Options].CloseDB says otherwise. To close twice is no error.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.reads.close()
+	s.writes.close()
+	if !s.closeDB {
+		return nil
+	}
+	var errReaders error
+	if s.reads != s.writes {
+		errReaders = s.reads.db.Close()
+	}
+	// The writer goes last: the last connection to a SQLite file tidies up, and must be
+	// allowed to write.
+	if err := errors.Join(errReaders, s.db.Close()); err != nil {
+		return fmt.Errorf("sqlstore: closing: %w", err)
+	}
+	return nil
+}
+
+// Get implements [license.Store].
+func (s *Store) Get(ctx context.Context, id uuid.UUID) (*license.License, error) {
+	return s.get(ctx, s.reads, queryGet, id[:])
+}
+
+// GetByKey implements [license.Store].
+func (s *Store) GetByKey(ctx context.Context, key string) (*license.License, error) {
+	return s.getByKey(ctx, s.reads, key)
+}
+
+func (s *Store) getByKey(ctx context.Context, on reader, key string) (*license.License, error) {
+	if !possibleKey(key) {
+		if err := s.ready(ctx); err != nil {
+			return nil, s.failed(ctx, opGet, err)
+		}
+		return nil, s.failed(ctx, opGet, license.ErrNotFound)
+	}
+	return s.get(ctx, on, queryGetByKey, key)
+}
+
+// possibleKey reports whether a license can have this key. Databases differ in what they
+// make of other text: PostgreSQL refuses NUL.
+func possibleKey(key string) bool {
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return key != "" && len(key) <= license.MaxKeyLen
+}
+
+func (s *Store) get(ctx context.Context, on reader, q query, arg any) (*license.License, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, s.failed(ctx, opGet, err)
+	}
+	var found *license.License
+	err := on.each(ctx, q, []any{arg}, func(row Row) (err error) {
+		found, err = s.scanLicense(row)
+		return err
+	})
+	if err == nil && found == nil {
+		err = license.ErrNotFound
+	}
+	if err != nil {
+		return nil, s.failed(ctx, opGet, err)
+	}
+	return found, nil
+}
+
+// ready reports why nothing can be asked of the Store.
+func (s *Store) ready(ctx context.Context) error {
+	if s.closed.Load() {
+		return errClosed
+	}
+	return ctx.Err()
+}
