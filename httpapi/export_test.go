@@ -1,0 +1,23 @@
+package httpapi
+
+import "net/http"
+
+// IdempotentID is what a test holds to be the same for ever.
+var IdempotentID = idempotentID
+
+// ParseQuery is what a fuzz test reads queries with.
+var ParseQuery = parseQuery
+
+// EncodeQuery is how Link writes a query.
+var EncodeQuery = encodeQuery
+
+// Operations lists "METHOD path" of all that a handler serves.
+func Operations(h http.Handler) []string {
+	var list []string
+	for _, res := range h.(*api).resources() {
+		for method := range res.methods {
+			list = append(list, method+" "+res.path)
+		}
+	}
+	return list
+}

@@ -1,0 +1,245 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/privatepkgs/license"
+)
+
+// DefaultStoreTimeout is how long the store may take for one request, unless
+// [Options].StoreTimeout says otherwise.
+const DefaultStoreTimeout = 10 * time.Second
+
+// Options are the choices of a handler. Exactly one of Tokens, Authenticate and
+// AuthenticatedElsewhere must be given; the rest may be zero.
+type Options struct {
+	// Tokens are the secrets that clients send as "Authorization: Bearer ..." (RFC 6750): each
+	// of 1 to 512 visible ASCII characters. Nothing slows down somebody who guesses, so make them
+	// at random, as by "openssl rand -hex 32", wherever strangers can reach the handler. Several
+	// let one be replaced while another works. All are the same principal. Only their SHA-256 is
+	// kept.
+	Tokens []string
+
+	// Authenticate finds out who sends a request, instead of Tokens. The principal must not be
+	// empty and must stay the same for the same client, since Idempotency-Keys are its own. An
+	// error that wraps [ErrNoCredentials] or [ErrInvalidToken] is answered with 401 and
+	// WWW-Authenticate; one that wraps [license.ErrUnavailable] with 503; any other with 500.
+	Authenticate func(*http.Request) (principal string, err error)
+
+	// AuthenticatedElsewhere says that every request that reaches the handler has been
+	// authenticated by the layer around it. All requests then have the same principal.
+	AuthenticatedElsewhere bool
+
+	// Realm is named in WWW-Authenticate: printable ASCII without quote and backslash. Empty
+	// means "licenses".
+	Realm string
+
+	// Logger gets the cause of every answer with status 5xx; nil means [slog.Default].
+	Logger *slog.Logger
+
+	// StoreTimeout is how long the store may take for one request; zero means
+	// [DefaultStoreTimeout], for which the WriteTimeout of [NewServer] leaves time: a longer one
+	// needs that to be longer too.
+	StoreTimeout time.Duration
+}
+
+// New returns a handler that serves the v1 API from store. An error says which option is
+// missing, wrong or at odds with another.
+func New(store license.Store, o Options) (http.Handler, error) {
+	if store == nil {
+		return nil, errors.New("httpapi: a store is needed")
+	}
+	if o.StoreTimeout < 0 {
+		return nil, errors.New("httpapi: Options.StoreTimeout must not be negative")
+	}
+	authenticate, err := o.authenticator()
+	if err != nil {
+		return nil, err
+	}
+	a := &api{
+		store:        store,
+		authenticate: authenticate,
+		realm:        o.Realm,
+		log:          o.Logger,
+		storeTimeout: o.StoreTimeout,
+	}
+	if a.realm == "" {
+		a.realm = "licenses"
+	}
+	if strings.ContainsFunc(a.realm, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		return nil, errors.New("httpapi: Options.Realm must be printable ASCII without quote and backslash")
+	}
+	if a.log == nil {
+		a.log = slog.Default()
+	}
+	if a.storeTimeout == 0 {
+		a.storeTimeout = DefaultStoreTimeout
+	}
+	a.mux = a.routes()
+	return a, nil
+}
+
+type api struct {
+	store        license.Store
+	authenticate func(*http.Request) (principal string, err error)
+	realm        string
+	log          *slog.Logger
+	storeTimeout time.Duration
+	mux          *http.ServeMux
+	buffers      sync.Pool
+}
+
+// endpoint answers one request, or returns an error before it has written anything.
+type endpoint func(w http.ResponseWriter, r *http.Request, principal string) error
+
+// resource is one path and what can be done with it. GET is HEAD too.
+type resource struct {
+	path    string
+	public  bool
+	methods map[string]endpoint
+}
+
+// resources is all that the API serves.
+func (a *api) resources() []resource {
+	return []resource{
+		{path: "/v1/licenses", methods: map[string]endpoint{"GET": a.list, "POST": a.create}},
+		{path: "/v1/licenses/lookup", methods: map[string]endpoint{"POST": a.lookup}},
+		{path: "/v1/licenses/{id}", methods: map[string]endpoint{"GET": a.get, "PUT": a.replace, "DELETE": a.delete}},
+		{path: "/v1/openapi.json", public: true, methods: map[string]endpoint{"GET": a.document}},
+	}
+}
+
+func (a *api) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, res := range a.resources() {
+		answer := a.authenticated(res.answer)
+		if res.public {
+			answer = func(w http.ResponseWriter, r *http.Request) error { return res.answer(w, r, "") }
+		}
+		mux.HandleFunc(res.path, a.handle(answer))
+	}
+	mux.HandleFunc("/", a.handle(a.authenticated(notFound)))
+	return mux
+}
+
+// ServeHTTP leaves no path to the mux that it would answer by itself, with a redirect or in
+// plain text.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := r.URL.EscapedPath()
+	if !strings.HasPrefix(p, "/") || path.Clean(p) != p {
+		a.handle(a.authenticated(notFound))(w, r)
+		return
+	}
+	a.mux.ServeHTTP(w, r)
+}
+
+// answer calls the endpoint of the method.
+func (res resource) answer(w http.ResponseWriter, r *http.Request, principal string) error {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if e, ok := res.methods[method]; ok {
+		return e(w, r, principal)
+	}
+	var allow []string
+	for m := range res.methods {
+		allow = append(allow, m)
+		if m == http.MethodGet {
+			allow = append(allow, http.MethodHead)
+		}
+	}
+	slices.Sort(allow)
+	p := newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "This path does not have the method %.20q.", r.Method)
+	p.allow = strings.Join(allow, ", ")
+	return p
+}
+
+func notFound(http.ResponseWriter, *http.Request, string) error {
+	return newProblem(http.StatusNotFound, codeNotFound, "There is nothing at this path; /v1/openapi.json says what there is.")
+}
+
+func (a *api) authenticated(e endpoint) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		principal, err := a.authenticate(r)
+		if err != nil {
+			return err
+		}
+		return e(w, r, principal)
+	}
+}
+
+// handle turns what is returned, or panics, into a problem document.
+func (a *api) handle(answer func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(v)
+			default:
+				a.fail(w, r, fmt.Errorf("httpapi: panic: %v\n%s", v, debug.Stack()))
+			}
+		}()
+		if err := answer(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	}
+}
+
+// forStore bounds what the store does for one request.
+func (a *api) forStore(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), a.storeTimeout)
+}
+
+// send writes an answer whose body make appends to a buffer. Nothing is written before the body
+// is complete.
+func (a *api) send(w http.ResponseWriter, r *http.Request, status int, contentType string, appendBody func([]byte) []byte) {
+	buffer := a.takeBuffer()
+	*buffer = appendBody((*buffer)[:0])
+	sendBytes(w, r, status, contentType, *buffer)
+	a.returnBuffer(buffer)
+}
+
+func (a *api) takeBuffer() *[]byte {
+	if buffer, ok := a.buffers.Get().(*[]byte); ok {
+		return buffer
+	}
+	return new([]byte)
+}
+
+func (a *api) returnBuffer(buffer *[]byte) {
+	const maxKept = 1 << 20 // one huge page must not stay in memory for ever
+	if cap(*buffer) <= maxKept {
+		a.buffers.Put(buffer)
+	}
+}
+
+func sendBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	setCommonHeaders(h)
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client is gone: nobody is left to be told
+	}
+}
+
+// setCommonHeaders keeps answers, which hold keys, out of shared caches, and leaves others to
+// be asked for again with their ETag.
+func setCommonHeaders(h http.Header) {
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+}

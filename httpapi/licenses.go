@@ -1,0 +1,300 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/internal/licensejson"
+)
+
+func (a *api) list(w http.ResponseWriter, r *http.Request, _ string) error {
+	q, err := parseQuery(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.forStore(r)
+	defer cancel()
+	buffer := a.takeBuffer()
+	defer a.returnBuffer(buffer)
+	body, page, err := a.pageBody(ctx, buffer, q)
+	if err != nil {
+		return err
+	}
+	if link := pageLinks(externalPath(r), q, page); link != "" {
+		w.Header().Set("Link", link)
+	}
+	sendBytes(w, r, http.StatusOK, "application/json", body)
+	return nil
+}
+
+func (a *api) create(w http.ResponseWriter, r *http.Request, principal string) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	key, err := idempotencyKey(r.Header)
+	if err != nil {
+		return err
+	}
+	l, err := licensejson.DecodeNew(body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.forStore(r)
+	defer cancel()
+	if key == "" {
+		err = a.store.Create(ctx, l)
+	} else {
+		l, err = a.createOnce(ctx, l, idempotentID(principal, key))
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", externalPath(r)+"/"+l.ID.String())
+	a.sendLicense(w, r, http.StatusCreated, l)
+	return nil
+}
+
+func (a *api) lookup(w http.ResponseWriter, r *http.Request, _ string) error {
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	key, err := licensejson.DecodeKey(body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.forStore(r)
+	defer cancel()
+	l, err := a.store.GetByKey(ctx, key)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Location", strings.TrimSuffix(externalPath(r), "lookup")+l.ID.String())
+	a.sendLicense(w, r, http.StatusOK, l)
+	return nil
+}
+
+func (a *api) get(w http.ResponseWriter, r *http.Request, _ string) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	conditions, err := parseConditions(r.Header)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.forStore(r)
+	defer cancel()
+	l, err := a.store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	modified, err := conditions.allowRead(etag(l))
+	if err != nil {
+		return err
+	}
+	if !modified {
+		w.Header().Set("ETag", etag(l))
+		setCommonHeaders(w.Header())
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	a.sendLicense(w, r, http.StatusOK, l)
+	return nil
+}
+
+func (a *api) replace(w http.ResponseWriter, r *http.Request, _ string) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	conditions, err := parseConditions(r.Header)
+	if err != nil {
+		return err
+	}
+	l, err := licensejson.DecodeReplacement(body, id)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.forStore(r)
+	defer cancel()
+	l.ID = id
+	if l.Revision, err = a.revision(ctx, id, conditions); err != nil {
+		return err
+	}
+	if err := a.store.Update(ctx, l); err != nil {
+		return err
+	}
+	a.sendLicense(w, r, http.StatusOK, l)
+	return nil
+}
+
+func (a *api) delete(w http.ResponseWriter, r *http.Request, _ string) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r); err != nil {
+		return err
+	}
+	conditions, err := parseConditions(r.Header)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.forStore(r)
+	defer cancel()
+	revision, err := a.revision(ctx, id, conditions)
+	if err != nil {
+		return err
+	}
+	if err := a.store.Delete(ctx, id, revision); err != nil {
+		return err
+	}
+	setCommonHeaders(w.Header())
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// pathID takes what is not a UUID for the id of a license that there is not.
+func pathID(r *http.Request) (uuid.UUID, error) {
+	id, ok := licensejson.ParseID(r.PathValue("id"))
+	if !ok {
+		return uuid.Nil, license.ErrNotFound
+	}
+	return id, nil
+}
+
+func (a *api) sendLicense(w http.ResponseWriter, r *http.Request, status int, l *license.License) {
+	w.Header().Set("ETag", etag(l))
+	a.send(w, r, status, "application/json", l.AppendJSON)
+}
+
+// maxPagination is more than the pagination of a page takes, which precedes the licenses and is known
+// after them.
+const maxPagination = 128
+
+// pageBody makes the answer to a list in a buffer. The page need not have licenses.
+func (a *api) pageBody(ctx context.Context, buffer *[]byte, q license.Query) ([]byte, *license.Page, error) {
+	b := append((*buffer)[:0], make([]byte, maxPagination)...)
+	count := 0
+	page, err := a.eachOfPage(ctx, q, func(l *license.License) {
+		if count++; count > 1 {
+			b = append(b, ',')
+		}
+		b = l.AppendJSON(b)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	b = append(b, `]}`...)
+	*buffer = b
+	pagination := appendPagination(make([]byte, 0, maxPagination), count, page)
+	body := b[maxPagination-len(pagination):]
+	copy(body, pagination)
+	return body, page, nil
+}
+
+func appendPagination(b []byte, count int, page *license.Page) []byte {
+	b = append(b, `{"pagination":{"count":`...)
+	b = strconv.AppendInt(b, int64(count), 10)
+	b = append(b, `,"prev":`...)
+	b = appendTime(b, page.Prev)
+	b = append(b, `,"next":`...)
+	b = appendTime(b, page.Next)
+	return append(b, `},"data":[`...)
+}
+
+// eachOfPage calls use for each license of a page.
+func (a *api) eachOfPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
+	if lender, ok := a.store.(license.PageLender); ok {
+		return lender.LendPage(ctx, q, use)
+	}
+	page, err := a.store.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range page.Licenses {
+		use(l)
+	}
+	return page, nil
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, "null"...)
+	}
+	return strconv.AppendInt(b, t.UnixMilli(), 10)
+}
+
+// pageLinks returns the value of Link (RFC 8288): the same list before and after the page.
+func pageLinks(path string, q license.Query, page *license.Page) string {
+	var links []string
+	if !page.Next.IsZero() {
+		next := q
+		next.Since = page.Next
+		if q.Since.IsZero() {
+			next.Until = time.Time{} // it said where this page ends, and the next lies behind
+		}
+		links = append(links, "<"+path+"?"+encodeQuery(next)+`>; rel="next"`)
+	}
+	if !page.Prev.IsZero() {
+		prev := q
+		prev.Since, prev.Until = time.Time{}, page.Prev
+		links = append(links, "<"+path+"?"+encodeQuery(prev)+`>; rel="prev"`)
+	}
+	return strings.Join(links, ", ")
+}
+
+func encodeQuery(q license.Query) string {
+	v := make(url.Values)
+	if !q.Since.IsZero() {
+		v.Set("since", strconv.FormatInt(q.Since.UnixMilli(), 10))
+	}
+	if !q.Until.IsZero() {
+		v.Set("until", strconv.FormatInt(q.Until.UnixMilli(), 10))
+	}
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	if q.Package != "" {
+		v.Set("package", q.Package)
+	}
+	if q.Suspended != nil {
+		v.Set("suspended", strconv.FormatBool(*q.Suspended))
+	}
+	return v.Encode()
+}
+
+// externalPath returns the path as the client sent it, with the prefix that was stripped on
+// the way here. It begins with one slash: two would name a host.
+func externalPath(r *http.Request) string {
+	p := r.URL.EscapedPath()
+	if u, err := url.ParseRequestURI(r.RequestURI); err == nil {
+		p = u.EscapedPath()
+	}
+	return "/" + strings.TrimLeft(p, "/")
+}
