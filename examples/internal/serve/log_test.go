@@ -1,0 +1,64 @@
+package serve
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestRequestsAreLoggedWithMethodPathStatusAndDuration(t *testing.T) {
+	t.Parallel()
+	const id = "/v1/licenses/019a0000-0000-7000-8000-000000000000"
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		want    string
+	}{
+		{"a status", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }, "status=418"},
+		{"the first status of two", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(nil)
+			w.WriteHeader(http.StatusTeapot)
+		}, "status=200"},
+		{"the status after an informational one", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusTeapot)
+		}, "status=418"},
+		{"silence", func(http.ResponseWriter, *http.Request) {}, "status=200"},
+		{"a panic", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "status=0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			h := LogRequests(slog.New(slog.NewTextHandler(&log, nil)), c.handler)
+			func() {
+				defer func() { _ = recover() }()
+				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, id, nil))
+			}()
+			assert.Contains(t, log.String(), "method=PUT path="+id+" "+c.want+" duration=")
+			assert.Equal(t, 1, strings.Count(log.String(), "\n"))
+		})
+	}
+}
+
+func TestLoggedPathHidesWhatMayBeAKey(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/":                        "/",
+		"/healthz":                 "/healthz",
+		"/v1/licenses":             "/v1/licenses",
+		"/v1/licenses/lookup":      "/v1/licenses/lookup",
+		"/v1/licenses/12345-ABCDE": "/v1/licenses/*",
+		"/v1/licenses/019A0000-0000-7000-8000-000000000000":          "/v1/licenses/019A0000-0000-7000-8000-000000000000",
+		"/v1/licenses/urn:uuid:019a0000-0000-7000-8000-000000000000": "/v1/licenses/*",
+		"/v1/licenses/{019a0000-0000-7000-8000-000000000000}":        "/v1/licenses/*",
+		"/v1/12345-ABCDE/licenses":                                   "/v1/*/licenses",
+		"/\n12345":                                                   "/*",
+	} {
+		assert.Equal(t, want, loggedPath(path))
+	}
+}

@@ -1,0 +1,61 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/memstore"
+	"github.com/privatepkgs/license/sqlstore"
+	"github.com/privatepkgs/license/sqlstore/postgres"
+	"github.com/privatepkgs/license/sqlstore/sqlite"
+)
+
+// Database is an open store, with what a person calls it.
+type Database struct {
+	license.Store
+	Name     string
+	Close    func() error
+	Notifies bool // [postgres.Listen] tells of changes
+}
+
+// OpenStore opens what -db says: its scheme decides which store that is. The options are for
+// PostgreSQL.
+func OpenStore(ctx context.Context, arg string, o postgres.Options) (Database, error) {
+	scheme, rest, found := strings.Cut(arg, ":")
+	switch {
+	case arg == "":
+		return Database{}, errors.New("-db must not be empty")
+	case found && scheme == "memory" && rest == "":
+		return Database{
+			Store: memstore.New(memstore.Options{}),
+			Name:  "in memory, gone when the server ends",
+			Close: func() error { return nil },
+		}, nil
+	case found && (scheme == "postgres" || scheme == "postgresql") && strings.HasPrefix(rest, "//"):
+		store, err := o.Open(ctx, arg)
+		db, err := opened(store, "PostgreSQL", err)
+		db.Notifies = o.Notify
+		return db, err
+	case arg == ":memory:":
+		return Database{}, errors.New("-db has no :memory:; give memory: to keep nothing")
+	case found && strings.HasPrefix(rest, "//"):
+		return Database{}, fmt.Errorf("-db has the unknown scheme %s://; give a file, postgres:// or memory: instead", scheme)
+	}
+	name, err := filepath.Abs(arg)
+	if err != nil {
+		name = arg
+	}
+	store, err := sqlite.Open(ctx, arg)
+	return opened(store, name, err)
+}
+
+func opened(store *sqlstore.Store, name string, err error) (Database, error) {
+	if err != nil {
+		return Database{}, fmt.Errorf("cannot open the database: %w", err)
+	}
+	return Database{Store: store, Name: name, Close: store.Close}, nil
+}
