@@ -1,0 +1,23 @@
+// The programs that check and generate the code, pinned in a module of their own so that
+// none of them enters the graph of an importer. From the root of the project:
+//
+//	go tool -modfile=tools/go.mod staticcheck ./...
+//	go tool -modfile=tools/go.mod mockgen ...
+module github.com/privatepkgs/license/tools
+
+go 1.26.0
+
+tool (
+	go.uber.org/mock/mockgen
+	honnef.co/go/tools/cmd/staticcheck
+)
+
+require (
+	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
+	go.uber.org/mock v0.6.0 // indirect
+	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+	honnef.co/go/tools v0.8.2 // indirect
+)
