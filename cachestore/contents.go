@@ -1,6 +1,7 @@
 package cachestore
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,16 @@ type answer struct {
 	license *license.License // shared by all readers; nil when no license has the key
 	began   time.Time        // when the read began, from which its age counts
 	seq     uint64           // the newest invalidation when the read began
+}
+
+// differs reports whether two answers about one key say different things. The revision alone
+// does not tell: a license that was deleted may have been created again with the same id.
+func (a *answer) differs(b *answer) bool {
+	if a.license == nil || b.license == nil {
+		return a.license != b.license
+	}
+	return a.license.Revision != b.license.Revision ||
+		!bytes.Equal(a.license.AppendJSON(nil), b.license.AppendJSON(nil))
 }
 
 // contents is what is cached. Licenses and unknown keys are bounded apart. get needs no

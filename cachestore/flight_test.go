@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -194,8 +195,9 @@ func TestHangingQueryIsNotJoinedForLongerThanMaxStaleness(t *testing.T) {
 		requireName(t, c, "K", "changed")
 		close(release)
 		synctest.Wait()
-		requireName(t, c, "K", "changed") // the older answer does not replace the newer
-		require.EqualValues(t, 2, p.queries.Load())
+		requireName(t, c, "K", "changed")
+		requireName(t, c, "K", "changed")
+		require.EqualValues(t, 3, p.queries.Load(), "which of two answers is the newer is asked, once")
 	})
 }
 
@@ -311,4 +313,69 @@ type panicking struct{ license.Store }
 
 func (s panicking) Update(ctx context.Context, l *license.License) error {
 	panic(fmt.Sprint("broken: ", s.Store.Update(ctx, l)))
+}
+
+// crossing is a store in which the first query reads late, and the second answers late.
+type crossing struct {
+	*probe
+	read, answer, written chan struct{} // closed to let each go on
+}
+
+func (s crossing) GetByKey(ctx context.Context, key string) (*license.License, error) {
+	n := s.queries.Add(1)
+	if n == 1 {
+		<-s.read
+	}
+	l, err := s.Store.GetByKey(ctx, key)
+	if n == 2 {
+		<-s.answer
+	}
+	return l, err
+}
+
+func (s crossing) Update(ctx context.Context, l *license.License) error {
+	err := s.Store.Update(ctx, l)
+	<-s.written
+	return err
+}
+
+// While a write is under way, reads may see it or not; but what one has seen, every later one
+// sees as well.
+func TestNoReadGoesBackBehindAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} { // whether the second query answers after the first
+		synctest.Test(t, func(t *testing.T) {
+			s := crossing{newProbe(), make(chan struct{}), make(chan struct{}), make(chan struct{})}
+			c := newCache(t, s)
+			l := create(t, s.Store, "K")
+			first, second := make(chan string, 1), make(chan string, 1)
+			go func() { first <- seen(t.Context(), c) }()
+			synctest.Wait()
+			c.Invalidate(uuid.New()) // of something else, so that the next read begins a query of its own
+			go func() { second <- seen(t.Context(), c) }()
+			synctest.Wait()
+			require.EqualValues(t, 2, s.queries.Load())
+
+			l.Name = "changed"
+			go c.Update(t.Context(), l)
+			synctest.Wait()
+			if !late {
+				close(s.answer)
+				require.Equal(t, "known", <-second)
+			}
+			close(s.read)
+			require.Equal(t, "changed", <-first)
+			third := make(chan string, 1)
+			go func() { third <- seen(t.Context(), c) }()
+			synctest.Wait()
+			if late {
+				close(s.answer)
+				require.Equal(t, "changed", <-second, "it was repeated")
+			}
+			require.Equal(t, "changed", <-third)
+			require.Equal(t, "changed", seen(t.Context(), c))
+			require.EqualValues(t, 3, s.queries.Load(), "the answer is kept")
+			close(s.written)
+		})
+	}
 }

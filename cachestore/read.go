@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,14 +42,16 @@ func (s *Store) fresh(began, now time.Time) bool {
 	return age >= 0 && age < s.maxStaleness
 }
 
-// flight is one query of the store for one key, and those who wait for it.
+// flight is a query of the store for one key, and those who wait for it.
 type flight struct {
 	key    string
 	began  time.Time
 	seq    uint64 // the newest invalidation when it began
 	cancel context.CancelFunc
 
-	waiters int // under Store.mu; a flight that has none is not in Store.flights
+	// Under Store.mu. A flight that has no waiters is not in Store.flights.
+	waiters int
+	told    []*answer // by flights that this one replaced, while it was under way
 
 	done     chan struct{} // closed when what follows is set
 	answer   *answer
@@ -121,15 +124,28 @@ func (s *Store) leave(f *flight) {
 	f.cancel()
 }
 
-// fly runs the query. A panic of the store goes on in those who wait, as if each had called
-// the store; here it would end the process.
+// fly asks until there is an answer to land with.
 func (s *Store) fly(ctx context.Context, f *flight) {
-	f.err = errors.New("cachestore: the store ended the goroutine that asked it") // runtime.Goexit
+	landed := false
+	defer func() {
+		if !landed { // runtime.Goexit
+			f.answer, f.err = nil, errors.New("cachestore: the store ended the goroutine that asked it")
+			s.land(f)
+		}
+	}()
+	for !landed {
+		s.ask(ctx, f)
+		landed = s.land(f)
+	}
+}
+
+// ask runs the query. A panic of the store goes on in those who wait, as if each had called
+// the store; here it would end the process.
+func (s *Store) ask(ctx context.Context, f *flight) {
 	defer func() {
 		if p := recover(); p != nil {
 			f.panicked = fmt.Sprintf("cachestore: the store panicked: %v\n\n%s", p, debug.Stack())
 		}
-		s.land(f)
 	}()
 	l, err := s.store.GetByKey(ctx, f.key)
 	if errors.Is(err, license.ErrNotFound) {
@@ -143,18 +159,37 @@ func (s *Store) fly(ctx context.Context, f *flight) {
 	}
 }
 
-// land keeps the answer, unless it was invalidated on the way, or a newer flight has replaced
-// this one, and hands it to those who wait: they all began before the invalidation.
-func (s *Store) land(f *flight) {
-	defer close(f.done)
-	defer f.cancel()
+// land keeps the answer, unless it was invalidated on the way, and hands it to those who wait:
+// they all began before the invalidation. It returns false when the query is to be repeated.
+//
+// A flight that another has replaced may have read after the other did. Those who are told so
+// must not see the state before it in their next read: where the two have read different
+// things, what the other has read is given to nobody who comes later, neither from the cache
+// nor by its flight.
+func (s *Store) land(f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.flights[f.key] != f {
-		return
+	if f.answer != nil && slices.ContainsFunc(f.told, f.answer.differs) {
+		f.told, f.answer = nil, nil
+		f.began, f.seq = s.now(), s.fence.seq
+		return false
 	}
-	delete(s.flights, f.key)
-	if f.answer != nil && s.fence.holds(f.key, f.answer) {
-		s.contents.put(f.key, f.answer)
+	defer close(f.done)
+	defer f.cancel()
+	newest := s.flights[f.key]
+	switch {
+	case newest == f:
+		delete(s.flights, f.key)
+		if f.answer != nil && s.fence.holds(f.key, f.answer) {
+			s.contents.put(f.key, f.answer)
+		}
+	case f.answer != nil && f.waiters > 0:
+		if newest != nil {
+			newest.told = append(newest.told, f.answer)
+		}
+		if kept := s.contents.get(f.key); kept != nil && f.answer.differs(kept) {
+			s.contents.dropKey(f.key)
+		}
 	}
+	return true
 }
