@@ -23,7 +23,7 @@ func (s *Store) CreateBatch(ctx context.Context, batch []*license.License) (take
 			return nil, s.failed(ctx, opCreateBatch, err)
 		}
 	}
-	return s.createBatch(ctx, s.write, batch)
+	return s.createBatch(ctx, s.writeAlone, batch)
 }
 
 // CreateBatch implements [license.BatchCreator].

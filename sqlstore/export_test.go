@@ -26,3 +26,13 @@ const QueryCount = int(queryCount)
 
 // PostgreSQLGetBatch is the query for what stands in the way of a batch.
 const PostgreSQLGetBatch = postgresGetBatch
+
+// MaxShared is how many writes share a commit, at most.
+const MaxShared = maxShared
+
+// Waiting is how many writes wait for a transaction that they share.
+func (s *Store) Waiting() int {
+	s.sharing.mu.Lock()
+	defer s.sharing.mu.Unlock()
+	return len(s.sharing.waiting)
+}

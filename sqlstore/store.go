@@ -42,6 +42,7 @@ type Store struct {
 	now         func() time.Time
 	errorCode   func(error) int
 	writes      *pool
+	sharing     sharing // of transactions in writes
 	reads       *pool
 	closeDB     bool
 	closed      atomic.Bool

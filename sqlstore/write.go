@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -163,10 +164,23 @@ const (
 	maxBackoff   = 250 * time.Millisecond
 )
 
-// write runs fn in a transaction of its own, and again where the dialect says so.
+// write runs fn, which writes with one statement, in a transaction that it may share with others, and
+// again where the dialect says so.
 func (s *Store) write(ctx context.Context, q query, fn func(context.Context, transaction) error) error {
+	if s.traits.inProcess {
+		return s.retry(ctx, q, fn, s.attemptShared)
+	}
+	return s.retry(ctx, q, fn, s.attempt)
+}
+
+// writeAlone is write for a transaction of its own, with any number of statements.
+func (s *Store) writeAlone(ctx context.Context, q query, fn func(context.Context, transaction) error) error {
+	return s.retry(ctx, q, fn, s.attempt)
+}
+
+func (s *Store) retry(ctx context.Context, q query, fn func(context.Context, transaction) error, attempt writer) error {
 	for backoff := newBackoff(); ; {
-		err := s.attempt(ctx, q, fn)
+		err := attempt(ctx, q, fn)
 		if err == nil || errors.Is(err, license.ErrUnknownOutcome) || !s.again(err) || !backoff.wait(ctx) {
 			return err
 		}
@@ -223,11 +237,13 @@ func (s *Store) attempt(ctx context.Context, q query, fn func(context.Context, t
 		tx.Rollback()
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		if s.classify(err) == classRetry {
-			return err
-		}
-		return fmt.Errorf("committing: %w: %w", license.ErrUnknownOutcome, withContext(ctx, err))
+	return s.commit(ctx, tx)
+}
+
+func (s *Store) commit(ctx context.Context, tx *sql.Tx) error {
+	err := tx.Commit()
+	if err == nil || s.classify(err) == classRetry {
+		return err
 	}
-	return nil
+	return fmt.Errorf("committing: %w: %w", license.ErrUnknownOutcome, withContext(ctx, err))
 }
