@@ -41,8 +41,7 @@ type Store struct {
 }
 
 var (
-	_ license.Store      = (*Store)(nil)
-	_ license.PageLender = (*Store)(nil)
+	_ license.Store = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -129,29 +128,7 @@ func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error
 		return nil, err
 	}
 	p := new(license.Page)
-	records := s.listing.find(q, p)
-	p.Licenses = make([]*license.License, len(records))
-	for i, r := range records {
-		p.Licenses[i] = r.license()
-	}
-	return p, nil
-}
-
-// LendPage implements [license.PageLender].
-func (s *Store) LendPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	q, err := q.Prepare()
-	if err != nil {
-		return nil, err
-	}
-	p := new(license.Page)
-	var lent license.License
-	for _, r := range s.listing.find(q, p) {
-		r.into(&lent)
-		use(&lent)
-	}
+	p.Licenses = licenses(s.listing.find(q, p))
 	return p, nil
 }
 

@@ -30,7 +30,16 @@ type record struct {
 // allocation of their own, neither in a record nor in a license that is read.
 const inlinePackages = 2
 
-func (r *record) key() string { return r.text[:r.keyLen] }
+func (r *record) key() string  { return r.text[:r.keyLen] }
+func (r *record) meta() string { return r.text[int(r.keyLen)+int(r.nameLen):] }
+
+func (r *record) packageCount() int {
+	n := 0
+	for range r.allPackages() {
+		n++
+	}
+	return n
+}
 
 func (r *record) setPackages(entries []*packageEntry) {
 	if n := copy(r.packages[:], entries); n < len(entries) {
@@ -62,28 +71,42 @@ func (r *record) license() *license.License {
 		license.License
 		packages [inlinePackages]string
 	})
-	c.Packages = c.packages[:0]
-	if r.morePackages != nil {
-		c.Packages = make([]string, 0, inlinePackages+len(*r.morePackages))
-	}
-	r.into(&c.License)
+	r.into(&c.License, c.packages[:0], nil)
 	return &c.License
 }
 
-// into makes l the license, in the memory that its Packages and Meta have.
-func (r *record) into(l *license.License) {
-	names := l.Packages[:0]
+// licenses returns copies that the caller may change. They lie side by side: a few large allocations
+// rather than some for each.
+func licenses(records []*record) []*license.License {
+	packages, meta := 0, 0
+	for _, r := range records {
+		packages += r.packageCount()
+		meta += len(r.meta())
+	}
+	copies, names, metas := make([]license.License, len(records)), make([]string, 0, packages), make([]byte, 0, meta)
+	page := make([]*license.License, len(records))
+	for i, r := range records {
+		l := &copies[i]
+		r.into(l, names, metas)
+		names, metas = l.Packages[len(l.Packages):], l.Meta[len(l.Meta):]
+		l.Packages, l.Meta = slices.Clip(l.Packages), slices.Clip(l.Meta)
+		page[i] = l
+	}
+	return page
+}
+
+// into makes l the license, and appends what a caller may change to names and meta.
+func (r *record) into(l *license.License, names []string, meta []byte) {
 	for p := range r.allPackages() {
 		names = append(names, p.name)
 	}
-	nameEnd := int(r.keyLen) + int(r.nameLen)
 	*l = license.License{
 		ID:         r.id,
-		Name:       r.text[r.keyLen:nameEnd],
+		Name:       r.text[r.keyLen:][:r.nameLen],
 		Key:        r.key(),
 		Constraint: *r.constraint,
 		Suspended:  r.suspended,
-		Meta:       append(l.Meta[:0], r.text[nameEnd:]...),
+		Meta:       append(meta, r.meta()...),
 		Packages:   names,
 		CreatedAt:  fromMillis(r.created),
 		UpdatedAt:  fromMillis(r.updated),

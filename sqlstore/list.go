@@ -1,10 +1,11 @@
 package sqlstore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,41 +13,12 @@ import (
 	"github.com/privatepkgs/license"
 )
 
-var _ license.PageLender = (*Store)(nil)
-
 // List implements [license.Store].
 func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error) {
 	return s.list(ctx, s.reads, q)
 }
 
 func (s *Store) list(ctx context.Context, on reader, q license.Query) (*license.Page, error) {
-	var licenses []*license.License
-	page, err := s.eachOfPage(ctx, on, q, func(st stored) error {
-		l := new(license.License)
-		licenses = append(licenses, l)
-		return s.decode(l, st)
-	})
-	if err != nil {
-		return nil, err
-	}
-	page.Licenses = licenses
-	return page, nil
-}
-
-// LendPage implements [license.PageLender].
-func (s *Store) LendPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
-	var lent license.License
-	return s.eachOfPage(ctx, s.reads, q, func(st stored) error {
-		err := s.decode(&lent, st)
-		if err == nil {
-			use(&lent)
-		}
-		return err
-	})
-}
-
-// eachOfPage calls each for every license of a page, in order, and returns the page without them.
-func (s *Store) eachOfPage(ctx context.Context, on reader, q license.Query, each func(stored) error) (*license.Page, error) {
 	q, err := q.Prepare()
 	if err != nil {
 		return nil, err
@@ -54,17 +26,13 @@ func (s *Store) eachOfPage(ctx context.Context, on reader, q license.Query, each
 	if err := s.ready(ctx); err != nil {
 		return nil, s.failed(ctx, opList, err)
 	}
-	r := pageReader{ctx: ctx, on: on, query: q}
+	r := pageReader{ctx: ctx, store: s, on: on, query: q}
 	read := r.forward
 	if q.Since.IsZero() && !q.Until.IsZero() {
 		read = r.backward
 	}
 	page := new(license.Page)
-	found, err := read(page)
-	for i := 0; i < len(found) && err == nil; i++ {
-		err = each(found[i])
-	}
-	if err != nil {
+	if page.Licenses, err = read(page); err != nil {
 		return nil, s.failed(ctx, opList, err)
 	}
 	return page, nil
@@ -90,12 +58,13 @@ const (
 // the same, because each query begins where the one before ended.
 type pageReader struct {
 	ctx   context.Context
+	store *Store
 	on    reader
 	query license.Query
 }
 
 // forward returns the licenses of a page, and sets its neighbours in p.
-func (r *pageReader) forward(p *license.Page) ([]stored, error) {
+func (r *pageReader) forward(p *license.Page) ([]*license.License, error) {
 	from, to := int64(firstMilli), int64(lastMilli)
 	if !r.query.Since.IsZero() {
 		from = r.query.Since.UnixMilli()
@@ -109,7 +78,7 @@ func (r *pageReader) forward(p *license.Page) ([]stored, error) {
 }
 
 // backward is forward for a page that is read from its end.
-func (r *pageReader) backward(p *license.Page) ([]stored, error) {
+func (r *pageReader) backward(p *license.Page) ([]*license.License, error) {
 	found, before, after, err := r.page(true, endOf(r.query.Until.UnixMilli()), firstMilli)
 	slices.Reverse(found)
 	p.Prev, p.Next = after, before
@@ -118,28 +87,25 @@ func (r *pageReader) backward(p *license.Page) ([]stored, error) {
 
 // page reads a page from a place up to a time, in the order of the direction, and the
 // times of the last license before it and of the first beyond it.
-func (r *pageReader) page(backward bool, from place, to int64) (page []stored, before, after time.Time, err error) {
+func (r *pageReader) page(backward bool, from place, to int64) (page []*license.License, before, after time.Time, err error) {
 	none := time.Time{}
 	limit := r.query.Limit
 	found, before, err := r.read(backward, from, to, limit+1)
 	if err != nil || len(found) <= limit {
 		return found, before, none, err
 	}
-	last, err := found[limit-1].createdAt()
+	last, beyond := found[limit-1].CreatedAt, found[limit]
+	if !beyond.CreatedAt.Equal(last) {
+		return found[:limit], before, beyond.CreatedAt, nil
+	}
+	ms := last.UnixMilli()
+	rest, err := r.rest(backward, place{ms, beyond.ID})
 	if err != nil {
 		return nil, none, none, err
 	}
-	beyond, err := found[limit].createdAt()
-	if err != nil || beyond != last {
-		return found[:limit], before, time.UnixMilli(beyond).UTC(), err
-	}
-	rest, err := r.rest(backward, place{last, found[limit].id})
-	if err != nil {
-		return nil, none, none, err
-	}
-	next := startOf(last + 1)
+	next := startOf(ms + 1)
 	if backward {
-		next = endOf(last - 1)
+		next = endOf(ms - 1)
 	}
 	after, err = r.nearest(backward, next, to)
 	return append(found[:limit], rest...), before, after, err
@@ -150,13 +116,13 @@ func (r *pageReader) page(backward bool, from place, to int64) (page []stored, b
 const restChunk = 1000
 
 // rest reads the licenses from a place on that share its millisecond.
-func (r *pageReader) rest(backward bool, from place) (rest []stored, err error) {
+func (r *pageReader) rest(backward bool, from place) (rest []*license.License, err error) {
 	for {
 		found, _, err := r.read(backward, from, from.ms, restChunk+1)
 		if err != nil || len(found) <= restChunk {
 			return append(rest, found...), err
 		}
-		rest, from.id = append(rest, found[:restChunk]...), found[restChunk].id
+		rest, from.id = append(rest, found[:restChunk]...), found[restChunk].ID
 	}
 }
 
@@ -167,12 +133,11 @@ func (r *pageReader) nearest(backward bool, from place, to int64) (time.Time, er
 	if err != nil || len(found) == 0 {
 		return time.Time{}, err
 	}
-	ms, err := found[0].createdAt()
-	return time.UnixMilli(ms).UTC(), err
+	return found[0].CreatedAt, nil
 }
 
 // read reads licenses in the order of the direction, and the time of the one before.
-func (r *pageReader) read(backward bool, from place, to int64, limit int) (found []stored, before time.Time, err error) {
+func (r *pageReader) read(backward bool, from place, to int64, limit int) (found []*license.License, before time.Time, err error) {
 	byPackage, bySuspended := r.query.Package != "", r.query.Suspended != nil
 	args := make([]any, 0, 6)
 	args = append(args, from.ms, from.id[:], to, limit)
@@ -182,22 +147,31 @@ func (r *pageReader) read(backward bool, from place, to int64, limit int) (found
 	if bySuspended {
 		args = append(args, *r.query.Suspended)
 	}
-	var st stored // one for all rows, and so one allocation
-	columns := st.columns()
 	err = r.on.each(r.ctx, pageQuery(backward, byPackage, bySuspended), args, func(row Row) error {
-		if err := row.Scan(columns...); err != nil {
+		var count int
+		var texts string
+		var beside int64
+		if err := row.Scan(&count, &texts, &beside); err != nil {
 			return err
 		}
-		if strings.Contains(st.text, "\n") {
-			found = append(found, st)
-			return nil
+		if beside >= 0 {
+			before = time.UnixMilli(beside).UTC()
 		}
-		ms, err := st.createdAt() // all that there is of the one before
-		before = time.UnixMilli(ms).UTC()
+		found, err = r.store.readLicenses(count, texts)
 		return err
 	})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	order := compare
+	if backward {
+		order = func(a, b *license.License) int { return compare(b, a) }
+	}
+	slices.SortFunc(found, order)
 	return found, before, nil
+}
+
+// compare is the order of licenses.
+func compare(a, b *license.License) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), bytes.Compare(a.ID[:], b.ID[:]))
 }

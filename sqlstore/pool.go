@@ -23,8 +23,9 @@ type pool struct {
 
 	// slots, unless nil, holds one element for each query under way, and has as much room as
 	// the database has connections. Whoever has a slot need not wait for a connection, and
-	// every query finds each of its rows by an index, in microseconds. So it is enough to look at
-	// the context between rows, where one that the driver watches would cost a goroutine or two.
+	// every query finds what it reads by an index: a license in microseconds, the longest page in a
+	// millisecond or three. So it is enough to look at the context before and after, where one that
+	// the driver watches would cost a goroutine or two.
 	slots chan struct{}
 
 	mu         sync.Mutex

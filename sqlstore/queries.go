@@ -41,27 +41,26 @@ func pageQuery(backward, byPackage, bySuspended bool) query {
 	return q
 }
 
-// rowText is what decodeRow reads: every column but the id as lines of one text, which a driver
-// hands over in a fraction of the time that nine values take. Only the name can hold a line
-// break, so it comes last.
+// rowText is what rowReader reads: all columns as lines of one text, which a driver hands over in a
+// fraction of the time that ten values take. Only the name can hold a line break, so it comes last,
+// after its length in bytes, and the next text may follow at once.
 const rowText = `concat_ws('
-', CAST(l.created_at AS TEXT), CAST(l.updated_at AS TEXT), CAST(l.revision AS TEXT), CAST(l.suspended AS TEXT),
-l.key, l.constraint_json, l.packages_json, l.meta_json, l.name)`
+', l.id_hex, CAST(l.created_at AS TEXT), CAST(l.updated_at AS TEXT), CAST(l.revision AS TEXT), CAST(l.suspended AS TEXT),
+l.key, l.constraint_json, l.packages_json, l.meta_json, CAST(octet_length(l.name) AS TEXT), l.name)`
 
 // The parts of a page: $1 and $2 are the place where it begins, $3 bounds the time on the
 // other side, $4 is the limit, and the filters follow. A subquery rather than a join leaves no
 // choice: the licenses of a package are looked up one by one, in order.
 //
-// The license on the other side of the place comes with the page, since another query would be
-// another way to the server: as a row whose text is no more than its time.
-// It may stand anywhere, but the licenses must come in order, which UNION ALL does not promise: SQLite and
-// PostgreSQL take its parts one after another, as neither reads parts with a LIMIT in parallel.
+// A page is one row: how many licenses it has, their texts in one, in an order that the database may
+// choose, and the time of the license on the other side of the place, or -1: another query
+// would be another way to the server.
 const (
-	fromLicenses = `SELECT l.id, ` + rowText + ` AS text FROM pkg_licenses l WHERE `
-	fromPackages = `SELECT p.id, (SELECT ` + rowText + ` FROM pkg_licenses l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
+	fromLicenses = `SELECT ` + rowText + ` AS text FROM pkg_license_rows l WHERE `
+	fromPackages = `SELECT (SELECT ` + rowText + ` FROM pkg_license_rows l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
 
-	besidesLicenses = `SELECT l.id, CAST(l.created_at AS TEXT) AS text FROM pkg_licenses l WHERE `
-	besidesPackages = `SELECT p.id, CAST(p.created_at AS TEXT) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
+	besidesLicenses = `SELECT l.created_at FROM pkg_licenses l WHERE `
+	besidesPackages = `SELECT p.created_at FROM pkg_license_packages p WHERE p.package = $5 AND `
 
 	forwardLicenses  = `(l.created_at, l.id) >= ($1, $2) AND l.created_at <= $3 ORDER BY l.created_at, l.id LIMIT $4`
 	backwardLicenses = `(l.created_at, l.id) <= ($1, $2) AND l.created_at >= $3 ORDER BY l.created_at DESC, l.id DESC LIMIT $4`
@@ -85,9 +84,9 @@ const (
 	beforeSuspendedPackages = `(p.suspended, p.created_at) < ($6, $1) AND (p.suspended, p.created_at) >= ($6, 0) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT 1`
 	behindSuspendedPackages = `(p.suspended, p.created_at) > ($6, $1) AND (p.suspended, p.created_at) <= ($6, 9223372036854775807) ORDER BY p.suspended, p.created_at, p.id LIMIT 1`
 
-	pageOf  = `SELECT id, text FROM (`
-	besides = `) AS page UNION ALL SELECT id, text FROM (`
-	end     = `) AS neighbour`
+	pageOf  = `SELECT count(page.text), COALESCE(string_agg(page.text, ''), ''), COALESCE((`
+	pageIs  = `), -1) FROM (`
+	pageEnd = `) AS page`
 )
 
 func (q query) text() string { return queryTexts[q] }
@@ -110,12 +109,12 @@ WHERE id = $1 AND (revision = $9 OR $9 = 0) RETURNING created_at, updated_at, re
 
 	queryDelete: `DELETE FROM pkg_licenses WHERE id = $1 AND (revision = $2 OR $2 = 0)`,
 
-	queryForward:                  pageOf + fromLicenses + forwardLicenses + besides + besidesLicenses + beforeLicenses + end,
-	queryForwardPackage:           pageOf + fromPackages + forwardPackages + besides + besidesPackages + beforePackages + end,
-	queryForwardSuspended:         pageOf + fromLicenses + forwardSuspendedLicenses + besides + besidesLicenses + beforeSuspendedLicenses + end,
-	queryForwardPackageSuspended:  pageOf + fromPackages + forwardSuspendedPackages + besides + besidesPackages + beforeSuspendedPackages + end,
-	queryBackward:                 pageOf + fromLicenses + backwardLicenses + besides + besidesLicenses + behindLicenses + end,
-	queryBackwardPackage:          pageOf + fromPackages + backwardPackages + besides + besidesPackages + behindPackages + end,
-	queryBackwardSuspended:        pageOf + fromLicenses + backwardSuspendedLicenses + besides + besidesLicenses + behindSuspendedLicenses + end,
-	queryBackwardPackageSuspended: pageOf + fromPackages + backwardSuspendedPackages + besides + besidesPackages + behindSuspendedPackages + end,
+	queryForward:                  pageOf + besidesLicenses + beforeLicenses + pageIs + fromLicenses + forwardLicenses + pageEnd,
+	queryForwardPackage:           pageOf + besidesPackages + beforePackages + pageIs + fromPackages + forwardPackages + pageEnd,
+	queryForwardSuspended:         pageOf + besidesLicenses + beforeSuspendedLicenses + pageIs + fromLicenses + forwardSuspendedLicenses + pageEnd,
+	queryForwardPackageSuspended:  pageOf + besidesPackages + beforeSuspendedPackages + pageIs + fromPackages + forwardSuspendedPackages + pageEnd,
+	queryBackward:                 pageOf + besidesLicenses + behindLicenses + pageIs + fromLicenses + backwardLicenses + pageEnd,
+	queryBackwardPackage:          pageOf + besidesPackages + behindPackages + pageIs + fromPackages + backwardPackages + pageEnd,
+	queryBackwardSuspended:        pageOf + besidesLicenses + behindSuspendedLicenses + pageIs + fromLicenses + backwardSuspendedLicenses + pageEnd,
+	queryBackwardPackageSuspended: pageOf + besidesPackages + behindSuspendedPackages + pageIs + fromPackages + backwardSuspendedPackages + pageEnd,
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,81 +13,79 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/internal/constraintcache"
 )
-
-// stored is a license as a row has it.
-type stored struct {
-	id   uuid.UUID
-	text string // what the constant rowText makes
-}
-
-// columns are what to scan a row into.
-func (st *stored) columns() []any { return []any{&st.id, &st.text} }
 
 // scanLicense reads the license of a row.
 func (s *Store) scanLicense(row Row) (*license.License, error) {
-	var st stored
-	if err := row.Scan(st.columns()...); err != nil {
+	var text string
+	if err := row.Scan(&text); err != nil {
 		return nil, err
 	}
-	l := new(license.License)
-	if err := s.decode(l, st); err != nil {
+	l, r := new(license.License), s.rowReader(text)
+	if err := r.read(l); err != nil {
 		return nil, err
 	}
-	return l, nil
+	return l, r.end()
 }
 
-// createdAt returns the time of creation, which comes first in the text.
-func (st stored) createdAt() (int64, error) {
-	first, _, _ := strings.Cut(st.text, "\n")
-	ms, err := strconv.ParseInt(first, 10, 64)
-	if err != nil {
-		return 0, st.unreadable(err)
+// readLicenses reads as many licenses as a text holds.
+func (s *Store) readLicenses(count int, text string) ([]*license.License, error) {
+	licenses, found, r := make([]license.License, count), make([]*license.License, count), s.rowReader(text)
+	for i := range found {
+		found[i] = &licenses[i]
+		if err := r.read(found[i]); err != nil {
+			return nil, err
+		}
 	}
-	return ms, nil
+	return found, r.end()
 }
 
-func (st stored) unreadable(err error) error {
-	return fmt.Errorf("the stored license %s cannot be read: %w", st.id, err)
+// rowReader reads what the constant rowText makes, license by license, and keeps the first error.
+// What it reads shares the memory of the text.
+type rowReader struct {
+	constraints *constraintcache.Cache
+	rest        string
+	err         error
+
+	// What the caller of a Store may change has memory of its own: that of many licenses in one.
+	packages []string
+	meta     []byte
 }
 
-// decode makes l the license of a row, in the memory that its Packages and Meta have. The rest
-// shares that of the row.
-func (s *Store) decode(l *license.License, st stored) error {
-	r := lines{rest: st.text}
+func (s *Store) rowReader(text string) *rowReader {
+	return &rowReader{constraints: &s.constraints, rest: text}
+}
+
+// read makes l the next license.
+func (r *rowReader) read(l *license.License) error {
 	*l = license.License{
-		ID:        st.id,
+		ID:        r.id(),
 		CreatedAt: time.UnixMilli(r.integer()).UTC(),
 		UpdatedAt: time.UnixMilli(r.integer()).UTC(),
 		Revision:  r.integer(),
 		Suspended: r.boolean(),
 		Key:       r.line(),
-		Packages:  l.Packages[:0],
-		Meta:      l.Meta[:0],
 	}
-	constraint, packages := r.line(), r.line()
-	l.Meta = append(l.Meta, r.line()...)
-	l.Name = r.rest
+	l.Constraint = r.constraint()
+	l.Packages = r.names()
+	l.Meta = r.bytes()
+	l.Name = r.sized()
 	if r.err != nil {
-		return st.unreadable(r.err)
-	}
-	var err error
-	if l.Constraint, err = s.constraints.Parse(constraint); err != nil {
-		return st.unreadable(err)
-	}
-	if l.Packages, err = decodePackages(l.Packages, packages); err != nil {
-		return st.unreadable(err)
+		return fmt.Errorf("the stored license %s cannot be read: %w", l.ID, r.err)
 	}
 	return nil
 }
 
-// lines reads a text line by line, and keeps the first error.
-type lines struct {
-	rest string
-	err  error
+// end returns an error unless all of the text was read.
+func (r *rowReader) end() error {
+	if r.rest != "" {
+		return errors.New("what is stored cannot be read: something follows the last license")
+	}
+	return nil
 }
 
-func (r *lines) line() string {
+func (r *rowReader) line() string {
 	line, rest, ok := strings.Cut(r.rest, "\n")
 	if !ok {
 		r.fail(errors.New("a column is missing"))
@@ -95,19 +94,69 @@ func (r *lines) line() string {
 	return line
 }
 
-func (r *lines) integer() int64 {
+func (r *rowReader) id() (id uuid.UUID) {
+	line := r.line()
+	if len(line) != hex.EncodedLen(len(id)) {
+		r.fail(errors.New("the id is not of 16 bytes"))
+		return id
+	}
+	_, err := hex.Decode(id[:], []byte(line))
+	r.fail(err)
+	return id
+}
+
+func (r *rowReader) integer() int64 {
 	n, err := strconv.ParseInt(r.line(), 10, 64)
 	r.fail(err)
 	return n
 }
 
-func (r *lines) boolean() bool {
+func (r *rowReader) boolean() bool {
 	b, err := strconv.ParseBool(r.line())
 	r.fail(err)
 	return b
 }
 
-func (r *lines) fail(err error) {
+func (r *rowReader) constraint() license.Constraint {
+	c, err := r.constraints.Parse(r.line())
+	r.fail(err)
+	return c
+}
+
+func (r *rowReader) names() []string {
+	line := r.line()
+	if n := 1 + strings.Count(line, `","`); n > cap(r.packages) {
+		r.packages = make([]string, 0, n+len(r.rest)/256)
+	}
+	names, err := decodePackages(r.packages, line)
+	r.fail(err)
+	r.packages = names[len(names):]
+	return slices.Clip(names)
+}
+
+func (r *rowReader) bytes() []byte {
+	line := r.line()
+	if len(line) > cap(r.meta) {
+		r.meta = make([]byte, 0, len(line)+len(r.rest)/4) // and those of what is likely to follow
+	}
+	meta := append(r.meta, line...)
+	r.meta = meta[len(meta):]
+	return slices.Clip(meta)
+}
+
+// sized reads a text whose length stands in a line before it.
+func (r *rowReader) sized() string {
+	n := r.integer()
+	if n < 0 || n > int64(len(r.rest)) {
+		r.fail(errors.New("the name is cut"))
+		return ""
+	}
+	text := r.rest[:n]
+	r.rest = r.rest[n:]
+	return text
+}
+
+func (r *rowReader) fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
@@ -127,7 +176,6 @@ func decodePackages(names []string, text string) ([]string, error) {
 		inner, ok = strings.CutSuffix(inner, `"]`)
 	}
 	if ok && !strings.Contains(inner, `\`) {
-		names = slices.Grow(names, 1+strings.Count(inner, `","`))
 		for name := range strings.SplitSeq(inner, `","`) {
 			names = append(names, name)
 		}

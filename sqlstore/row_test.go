@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/privatepkgs/license"
@@ -30,16 +29,14 @@ func FuzzPackagesComeBackUnchanged(f *testing.F) {
 }
 
 func FuzzDecodeRowNeverPanics(f *testing.F) {
-	f.Add("1\n2\n3\n0\nKEY\n{\"type\":\"none\"}\n[\"a\"]\n{}\na name\nof two lines")
-	f.Add("1\n2\n3")
-	f.Fuzz(func(t *testing.T, text string) {
-		var l license.License
-		st := stored{uuid.New(), text}
-		if err := new(Store).decode(&l, st); err != nil {
-			return
+	const row = "00112233445566778899AABBCCDDEEFF\n1\n2\n3\n0\nKEY\n{\"type\":\"none\"}\n[\"a\"]\n{}\n19\na name\nof two lines"
+	f.Add(uint8(1), row)
+	f.Add(uint8(2), row+row)
+	f.Add(uint8(1), "00112233445566778899aabbccddeeff\n1\n2\n3")
+	f.Fuzz(func(t *testing.T, count uint8, text string) {
+		found, err := new(Store).readLicenses(int(count), text)
+		if err == nil {
+			require.Len(t, found, int(count))
 		}
-		created, err := st.createdAt()
-		require.NoError(t, err)
-		require.Equal(t, l.CreatedAt.UnixMilli(), created)
 	})
 }

@@ -72,8 +72,7 @@ func TestStoreInTransactionKeepsTheContract(t *testing.T) {
 func TestSQLiteQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
 	const (
-		byID  = "SEARCH l USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
-		write = "SEARCH pkg_licenses USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
+		byID  = "SEARCH pkg_licenses USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
 		later = "((created_at,id)>(?,?) AND created_at<?)"
 		older = "((created_at,id)<(?,?) AND created_at>?)"
 
@@ -87,25 +86,25 @@ func TestSQLiteQueriesUseIndexes(t *testing.T) {
 		inSuspendedOfPackage = "(package=? AND (suspended,created_at)<(?,?) AND (suspended,created_at)>(?,?))"
 	)
 	// How the two parts of a page are put together.
-	parts := []string{"COMPOUND QUERY", "LEFT-MOST SUBQUERY", "UNION ALL", "CO-ROUTINE page", "SCAN page", "CO-ROUTINE neighbour", "SCAN neighbour"}
+	parts := []string{"CO-ROUTINE page", "SCAN page"}
 	plans := map[string][]string{
 		"get":        {byID},
-		"get by key": {"SEARCH l USING INDEX sqlite_autoindex_pkg_licenses_2 (key=?)"},
+		"get by key": {"SEARCH pkg_licenses USING INDEX sqlite_autoindex_pkg_licenses_2 (key=?)"},
 		"create":     nil,
 		"conflict": {
 			"SEARCH pkg_licenses USING COVERING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)",
 			"SEARCH pkg_licenses USING COVERING INDEX sqlite_autoindex_pkg_licenses_2 (key=?)",
 		},
-		"update":                     {write},
-		"revision":                   {write},
-		"delete":                     {write},
-		"forward":                    {"SEARCH l USING INDEX pkg_licenses_by_time " + later, besides + before},
+		"update":                     {byID},
+		"revision":                   {byID},
+		"delete":                     {byID},
+		"forward":                    {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + later, besides + before},
 		"forward package":            {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)>(?,?) AND created_at<?)", byID, besidesPackage + beforeOf},
-		"forward suspended":          {"SEARCH l USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", besidesSuspended + inSuspended},
+		"forward suspended":          {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", besidesSuspended + inSuspended},
 		"forward package suspended":  {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", byID, besidesBoth + inSuspendedOfPackage},
-		"backward":                   {"SEARCH l USING INDEX pkg_licenses_by_time " + older, besides + behind},
+		"backward":                   {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + older, besides + behind},
 		"backward package":           {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)<(?,?) AND created_at>?)", byID, besidesPackage + behindOf},
-		"backward suspended":         {"SEARCH l USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", besidesSuspended + inSuspended},
+		"backward suspended":         {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", besidesSuspended + inSuspended},
 		"backward package suspended": {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", byID, besidesBoth + inSuspendedOfPackage},
 	}
 	require.Len(t, sqlstore.QueryTexts(), sqlstore.QueryCount)

@@ -21,7 +21,7 @@ type Options struct {
 
 	// Readers, unless nil, is a second pool of connections to the same database, on which
 	// everything is read. It must serve this Store alone: a query that holds one of its
-	// connections looks at its context between rows only, each of which takes microseconds. This
+	// connections looks at its context before and after, which is milliseconds at most. This
 	// takes a pool whose size was set, with SetMaxOpenConns, before New.
 	Readers *sql.DB
 

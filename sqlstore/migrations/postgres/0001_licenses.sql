@@ -33,6 +33,9 @@ CREATE TABLE pkg_licenses (
     revision        BIGINT           NOT NULL
 );
 
+-- What queries read: databases differ in how they write bytes as text.
+CREATE VIEW pkg_license_rows AS SELECT *, encode(id, 'hex') AS id_hex FROM pkg_licenses;
+
 CREATE INDEX pkg_licenses_by_time ON pkg_licenses (created_at ASC, id ASC);
 CREATE INDEX pkg_licenses_by_suspended ON pkg_licenses (suspended, created_at ASC, id ASC);
 

@@ -19,6 +19,9 @@ CREATE TABLE pkg_licenses (
     revision        INTEGER NOT NULL
 ) STRICT;
 
+-- What queries read: databases differ in how they write bytes as text.
+CREATE VIEW pkg_license_rows AS SELECT *, hex(id) AS id_hex FROM pkg_licenses;
+
 CREATE INDEX pkg_licenses_by_time ON pkg_licenses (created_at, id);
 CREATE INDEX pkg_licenses_by_suspended ON pkg_licenses (suspended, created_at, id);
 
