@@ -8,47 +8,65 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/privatepkgs/license/bench/internal/load"
 	"github.com/privatepkgs/license/bench/internal/measure"
 )
 
 // child is a server that is measured.
-type child struct {
-	addr  string
-	cmd   *exec.Cmd
-	stdin io.Closer
-}
+type child struct{ addr string }
 
-// start starts a server, which ends with the row.
+// start starts a server of this program, which ends with the row.
 func (b *bench) start(kind, argument string) (*child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(program, serveCommand, kind, argument)}
-	c.cmd.Stderr = os.Stderr
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	stdout, err := c.cmd.StdoutPipe()
+	cmd := exec.Command(program, serveCommand, kind, argument)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.cmd.Start(); err != nil {
-		return nil, err
-	}
-	b.cleaning(c.stop)
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		return nil, fmt.Errorf("the server %s did not start: %w", kind, err)
-	}
-	c.addr = strings.TrimSpace(line)
-	return c, nil
+	return b.launch(cmd, stdin.Close)
 }
 
-func (c *child) stop() error { return errors.Join(c.stdin.Close(), c.cmd.Wait()) }
+// serverPackage is the server that comes with the library.
+const serverPackage = "github.com/privatepkgs/license/examples/server"
+
+// startServer starts that server on a SQLite file. What it logs goes to the null device.
+func (b *bench) startServer(path string) (*child, error) {
+	program := filepath.Join(b.dir, "server")
+	if _, err := os.Stat(program); err != nil {
+		if out, err := exec.Command("go", "build", "-o", program, serverPackage).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("building %s: %w\n%s", serverPackage, err, out)
+		}
+	}
+	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-db", path)
+	cmd.Env = append(os.Environ(), "LICENSE_API_TOKENS="+apiToken)
+	return b.launch(cmd, func() error { return cmd.Process.Signal(syscall.SIGTERM) })
+}
+
+// launch runs a server until the row ends. Its first line ends with its address.
+func (b *bench) launch(cmd *exec.Cmd, end func() error) (*child, error) {
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	b.cleaning(func() error { return errors.Join(end(), cmd.Wait()) })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	words := strings.Fields(line)
+	if err != nil || len(words) == 0 {
+		return nil, fmt.Errorf("%v did not start: %w", cmd.Args, err)
+	}
+	return &child{addr: strings.TrimPrefix(words[len(words)-1], "http://")}, nil
+}
 
 // connections is how many requests are under way at once.
 const connections = 16

@@ -18,9 +18,10 @@ import (
 	"github.com/privatepkgs/license/bench/internal/load"
 )
 
-// The peer is PocketBase with a collection of the same fields. It is given what makes it faster and
-// this library not: anybody may do anything, so that it checks no token; it keeps no log of
-// requests; and it counts no total.
+// The peer is PocketBase with a collection of the same fields, beside the server of this project, each as
+// it comes: with its log of requests, and PocketBase with its answers to browsers (CORS). Both wait for the
+// disk at each commit. PocketBase is given what makes it faster: anybody may do anything, so that it checks
+// no token, and it counts no total.
 const (
 	peerName  = "PocketBase"
 	peerPath  = "/api/collections/licenses/records"
@@ -51,6 +52,10 @@ func pocketBase(dir string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	router.Bind(apis.CORS(apis.CORSConfig{ // as apis.Serve does
+		AllowOrigins: []string{"*"},
+		AllowMethods: []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodPost, http.MethodDelete},
+	}))
 	return router.BuildMux()
 }
 
@@ -59,11 +64,6 @@ func (b *bench) peerFolder() (dir string, err error) {
 	dir = filepath.Join(b.dir, "pocketbase")
 	app, err := peerApp(dir)
 	if err != nil {
-		return "", err
-	}
-	settings := app.Settings()
-	settings.Logs.MaxDays = 0
-	if err := app.Save(settings); err != nil {
 		return "", err
 	}
 	if found, _ := app.FindCollectionByNameOrId("licenses"); found == nil {
@@ -176,7 +176,7 @@ func (b *bench) compareWithPeer(ours, theirs func(b *bench, i int) load.Request)
 	if err != nil {
 		return sides{}, err
 	}
-	subject, err := b.start("api-sqlite", path)
+	subject, err := b.startServer(path)
 	if err != nil {
 		return sides{}, err
 	}

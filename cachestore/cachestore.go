@@ -120,8 +120,16 @@ func (s *Store) Update(ctx context.Context, l *license.License) error {
 }
 
 // Delete implements [license.Store]. The key is unknown to every read that begins after it.
-func (s *Store) Delete(ctx context.Context, id uuid.UUID, revision int64) error {
-	defer s.forget(id, "")
+func (s *Store) Delete(ctx context.Context, id uuid.UUID, revision int64) (err error) {
+	defer func() {
+		if err == nil {
+			s.forget(id, "")
+			return
+		}
+		// That the license is there, at another revision, may tell of a creation that is still under
+		// way, whose key still passes for unknown. Which one that is, is not known here.
+		s.Invalidate(id)
+	}()
 	return s.store.Delete(ctx, id, revision)
 }
 

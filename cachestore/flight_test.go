@@ -379,3 +379,32 @@ func TestNoReadGoesBackBehindAnEarlierOne(t *testing.T) {
 		})
 	}
 }
+
+// late is a store whose creations happen, and answer later.
+type late struct {
+	*probe
+	written chan struct{}
+}
+
+func (s late) Create(ctx context.Context, l *license.License) error {
+	err := s.Store.Create(ctx, l)
+	<-s.written
+	return err
+}
+
+func TestKeyIsKnownOnceADeletionHasToldThatTheLicenseIsThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := late{newProbe(), make(chan struct{})}
+		c := newCache(t, s)
+		requireUnknown(t, c, "K")
+		l := newLicense("K")
+		l.ID = uuid.New()
+		go c.Create(t.Context(), l)
+		synctest.Wait()
+		requireUnknown(t, c, "K") // nobody has been told of it
+		require.ErrorIs(t, c.Delete(t.Context(), l.ID, 7), license.ErrRevisionMismatch)
+		requireName(t, c, "K", "")
+		close(s.written)
+	})
+}
