@@ -88,6 +88,17 @@ func (q Query) Prepare() (Query, error) {
 	return q, e.errOrNil()
 }
 
+// PageLender is what a [Store] may be as well: one that shows the licenses of a page without
+// making a copy of each. Package httpapi answers in less time from such a store, with the same
+// bytes, and package storetest tests it.
+type PageLender interface {
+	// LendPage is List for a caller who needs each license for a moment only. It calls use for
+	// those of the page, in their order, and returns a Page without them. What use is given
+	// is the caller's until use returns: it must be neither changed nor kept, and the same
+	// goes for its Packages and Meta. When err is not nil, use may have been called before.
+	LendPage(ctx context.Context, q Query, use func(*License)) (*Page, error)
+}
+
 // All walks over all licenses that q selects, oldest first, a page at a time: q.Limit is the
 // size of a page and not a bound on the walk. With Until alone the walk starts at the
 // oldest license. A failed page is yielded as an error with a nil license, and ends the walk.

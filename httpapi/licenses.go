@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,16 +21,16 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, _ string) error {
 	}
 	ctx, cancel := a.forStore(r)
 	defer cancel()
-	page, err := a.store.List(ctx, q)
+	buffer := a.takeBuffer()
+	defer a.returnBuffer(buffer)
+	body, page, err := a.pageBody(ctx, buffer, q)
 	if err != nil {
 		return err
 	}
-	buffer := a.takeBuffer()
-	defer a.returnBuffer(buffer)
 	if link := pageLinks(externalPath(r), q, page); link != "" {
 		w.Header().Set("Link", link)
 	}
-	sendBytes(w, r, http.StatusOK, "application/json", pageBody(buffer, page))
+	sendBytes(w, r, http.StatusOK, "application/json", body)
 	return nil
 }
 
@@ -192,27 +193,54 @@ func (a *api) sendLicense(w http.ResponseWriter, r *http.Request, status int, l 
 	a.send(w, r, status, "application/json", l.AppendJSON)
 }
 
-// pageBody makes the answer to a list in a buffer.
-func pageBody(buffer *[]byte, page *license.Page) []byte {
-	b := appendPagination((*buffer)[:0], page)
-	for i, l := range page.Licenses {
-		if i > 0 {
+// maxPagination is more than the pagination of a page takes, which precedes the licenses and is known
+// after them.
+const maxPagination = 128
+
+// pageBody makes the answer to a list in a buffer. The page need not have licenses.
+func (a *api) pageBody(ctx context.Context, buffer *[]byte, q license.Query) ([]byte, *license.Page, error) {
+	b := append((*buffer)[:0], make([]byte, maxPagination)...)
+	count := 0
+	page, err := a.eachOfPage(ctx, q, func(l *license.License) {
+		if count++; count > 1 {
 			b = append(b, ',')
 		}
 		b = l.AppendJSON(b)
+	})
+	if err != nil {
+		return nil, nil, err
 	}
-	*buffer = append(b, `]}`...)
-	return *buffer
+	b = append(b, `]}`...)
+	*buffer = b
+	pagination := appendPagination(make([]byte, 0, maxPagination), count, page)
+	body := b[maxPagination-len(pagination):]
+	copy(body, pagination)
+	return body, page, nil
 }
 
-func appendPagination(b []byte, page *license.Page) []byte {
+func appendPagination(b []byte, count int, page *license.Page) []byte {
 	b = append(b, `{"pagination":{"count":`...)
-	b = strconv.AppendInt(b, int64(len(page.Licenses)), 10)
+	b = strconv.AppendInt(b, int64(count), 10)
 	b = append(b, `,"prev":`...)
 	b = appendTime(b, page.Prev)
 	b = append(b, `,"next":`...)
 	b = appendTime(b, page.Next)
 	return append(b, `},"data":[`...)
+}
+
+// eachOfPage calls use for each license of a page.
+func (a *api) eachOfPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
+	if lender, ok := a.store.(license.PageLender); ok {
+		return lender.LendPage(ctx, q, use)
+	}
+	page, err := a.store.List(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range page.Licenses {
+		use(l)
+	}
+	return page, nil
 }
 
 func appendTime(b []byte, t time.Time) []byte {

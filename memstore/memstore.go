@@ -41,7 +41,8 @@ type Store struct {
 }
 
 var (
-	_ license.Store = (*Store)(nil)
+	_ license.Store      = (*Store)(nil)
+	_ license.PageLender = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -129,6 +130,24 @@ func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error
 	}
 	p := new(license.Page)
 	p.Licenses = licenses(s.listing.find(q, p))
+	return p, nil
+}
+
+// LendPage implements [license.PageLender].
+func (s *Store) LendPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	q, err := q.Prepare()
+	if err != nil {
+		return nil, err
+	}
+	p := new(license.Page)
+	var lent license.License
+	for _, r := range s.listing.find(q, p) {
+		r.into(&lent, lent.Packages[:0], lent.Meta[:0])
+		use(&lent)
+	}
 	return p, nil
 }
 

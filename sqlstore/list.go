@@ -13,29 +13,60 @@ import (
 	"github.com/privatepkgs/license"
 )
 
+var _ license.PageLender = (*Store)(nil)
+
 // List implements [license.Store].
 func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error) {
 	return s.list(ctx, s.reads, q)
 }
 
 func (s *Store) list(ctx context.Context, on reader, q license.Query) (*license.Page, error) {
-	q, err := q.Prepare()
+	page, found, err := s.page(ctx, on, q)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ready(ctx); err != nil {
+	if page.Licenses, err = s.decodeAll(found); err != nil {
 		return nil, s.failed(ctx, opList, err)
 	}
-	r := pageReader{ctx: ctx, store: s, on: on, query: q}
+	return page, nil
+}
+
+// LendPage implements [license.PageLender].
+func (s *Store) LendPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
+	page, found, err := s.page(ctx, s.reads, q)
+	if err != nil {
+		return nil, err
+	}
+	var lent license.License
+	for i := range found {
+		if err := s.decode(&lent, &found[i]); err != nil {
+			return nil, s.failed(ctx, opList, err)
+		}
+		use(&lent)
+	}
+	return page, nil
+}
+
+// page returns the licenses of a page, in their order, and the page without them.
+func (s *Store) page(ctx context.Context, on reader, q license.Query) (*license.Page, []stored, error) {
+	q, err := q.Prepare()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.ready(ctx); err != nil {
+		return nil, nil, s.failed(ctx, opList, err)
+	}
+	r := pageReader{ctx: ctx, on: on, query: q}
 	read := r.forward
 	if q.Since.IsZero() && !q.Until.IsZero() {
 		read = r.backward
 	}
 	page := new(license.Page)
-	if page.Licenses, err = read(page); err != nil {
-		return nil, s.failed(ctx, opList, err)
+	found, err := read(page)
+	if err != nil {
+		return nil, nil, s.failed(ctx, opList, err)
 	}
-	return page, nil
+	return page, found, nil
 }
 
 // place is a point in the order of licenses.
@@ -58,13 +89,12 @@ const (
 // the same, because each query begins where the one before ended.
 type pageReader struct {
 	ctx   context.Context
-	store *Store
 	on    reader
 	query license.Query
 }
 
 // forward returns the licenses of a page, and sets its neighbours in p.
-func (r *pageReader) forward(p *license.Page) ([]*license.License, error) {
+func (r *pageReader) forward(p *license.Page) ([]stored, error) {
 	from, to := int64(firstMilli), int64(lastMilli)
 	if !r.query.Since.IsZero() {
 		from = r.query.Since.UnixMilli()
@@ -78,7 +108,7 @@ func (r *pageReader) forward(p *license.Page) ([]*license.License, error) {
 }
 
 // backward is forward for a page that is read from its end.
-func (r *pageReader) backward(p *license.Page) ([]*license.License, error) {
+func (r *pageReader) backward(p *license.Page) ([]stored, error) {
 	found, before, after, err := r.page(true, endOf(r.query.Until.UnixMilli()), firstMilli)
 	slices.Reverse(found)
 	p.Prev, p.Next = after, before
@@ -87,25 +117,24 @@ func (r *pageReader) backward(p *license.Page) ([]*license.License, error) {
 
 // page reads a page from a place up to a time, in the order of the direction, and the
 // times of the last license before it and of the first beyond it.
-func (r *pageReader) page(backward bool, from place, to int64) (page []*license.License, before, after time.Time, err error) {
+func (r *pageReader) page(backward bool, from place, to int64) (page []stored, before, after time.Time, err error) {
 	none := time.Time{}
 	limit := r.query.Limit
 	found, before, err := r.read(backward, from, to, limit+1)
 	if err != nil || len(found) <= limit {
 		return found, before, none, err
 	}
-	last, beyond := found[limit-1].CreatedAt, found[limit]
-	if !beyond.CreatedAt.Equal(last) {
-		return found[:limit], before, beyond.CreatedAt, nil
+	last, beyond := found[limit-1].createdAt, found[limit]
+	if beyond.createdAt != last {
+		return found[:limit], before, time.UnixMilli(beyond.createdAt).UTC(), nil
 	}
-	ms := last.UnixMilli()
-	rest, err := r.rest(backward, place{ms, beyond.ID})
+	rest, err := r.rest(backward, place{last, beyond.id})
 	if err != nil {
 		return nil, none, none, err
 	}
-	next := startOf(ms + 1)
+	next := startOf(last + 1)
 	if backward {
-		next = endOf(ms - 1)
+		next = endOf(last - 1)
 	}
 	after, err = r.nearest(backward, next, to)
 	return append(found[:limit], rest...), before, after, err
@@ -116,13 +145,13 @@ func (r *pageReader) page(backward bool, from place, to int64) (page []*license.
 const restChunk = 1000
 
 // rest reads the licenses from a place on that share its millisecond.
-func (r *pageReader) rest(backward bool, from place) (rest []*license.License, err error) {
+func (r *pageReader) rest(backward bool, from place) (rest []stored, err error) {
 	for {
 		found, _, err := r.read(backward, from, from.ms, restChunk+1)
 		if err != nil || len(found) <= restChunk {
 			return append(rest, found...), err
 		}
-		rest, from.id = append(rest, found[:restChunk]...), found[restChunk].ID
+		rest, from.id = append(rest, found[:restChunk]...), found[restChunk].id
 	}
 }
 
@@ -133,11 +162,11 @@ func (r *pageReader) nearest(backward bool, from place, to int64) (time.Time, er
 	if err != nil || len(found) == 0 {
 		return time.Time{}, err
 	}
-	return found[0].CreatedAt, nil
+	return time.UnixMilli(found[0].createdAt).UTC(), nil
 }
 
 // read reads licenses in the order of the direction, and the time of the one before.
-func (r *pageReader) read(backward bool, from place, to int64, limit int) (found []*license.License, before time.Time, err error) {
+func (r *pageReader) read(backward bool, from place, to int64, limit int) (found []stored, before time.Time, err error) {
 	byPackage, bySuspended := r.query.Package != "", r.query.Suspended != nil
 	args := make([]any, 0, 6)
 	args = append(args, from.ms, from.id[:], to, limit)
@@ -147,7 +176,7 @@ func (r *pageReader) read(backward bool, from place, to int64, limit int) (found
 	if bySuspended {
 		args = append(args, *r.query.Suspended)
 	}
-	err = r.on.each(r.ctx, pageQuery(backward, byPackage, bySuspended), args, func(row Row) error {
+	err = r.on.each(r.ctx, pageQuery(backward, byPackage, bySuspended), args, func(row Row) (err error) {
 		var count int
 		var texts string
 		var beside int64
@@ -157,21 +186,17 @@ func (r *pageReader) read(backward bool, from place, to int64, limit int) (found
 		if beside >= 0 {
 			before = time.UnixMilli(beside).UTC()
 		}
-		found, err = r.store.readLicenses(count, texts)
+		found, err = readRows(count, texts)
 		return err
 	})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	order := compare
-	if backward {
-		order = func(a, b *license.License) int { return compare(b, a) }
-	}
-	slices.SortFunc(found, order)
+	slices.SortFunc(found, func(a, b stored) int {
+		if backward {
+			a, b = b, a
+		}
+		return cmp.Or(cmp.Compare(a.createdAt, b.createdAt), bytes.Compare(a.id[:], b.id[:]))
+	})
 	return found, before, nil
-}
-
-// compare is the order of licenses.
-func compare(a, b *license.License) int {
-	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), bytes.Compare(a.ID[:], b.ID[:]))
 }

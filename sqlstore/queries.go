@@ -41,12 +41,12 @@ func pageQuery(backward, byPackage, bySuspended bool) query {
 	return q
 }
 
-// rowText is what rowReader reads: all columns as lines of one text, which a driver hands over in a
+// rowText is what readRows reads: all columns as lines of one text, which a driver hands over in a
 // fraction of the time that ten values take. Only the name can hold a line break, so it comes last,
 // after its length in bytes, and the next text may follow at once.
 const rowText = `concat_ws('
-', l.id_hex, CAST(l.created_at AS TEXT), CAST(l.updated_at AS TEXT), CAST(l.revision AS TEXT), CAST(l.suspended AS TEXT),
-l.key, l.constraint_json, l.packages_json, l.meta_json, CAST(octet_length(l.name) AS TEXT), l.name)`
+', l.id_hex, l.created_at, l.updated_at, l.revision, l.suspended,
+l.key, l.constraint_json, l.packages_json, l.meta_json, octet_length(l.name), l.name)`
 
 // The parts of a page: $1 and $2 are the place where it begins, $3 bounds the time on the
 // other side, $4 is the limit, and the filters follow. A subquery rather than a join leaves no

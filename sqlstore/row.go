@@ -13,8 +13,16 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/privatepkgs/license"
-	"github.com/privatepkgs/license/internal/constraintcache"
 )
+
+// stored is a license as a row has it. Its text shares the memory of what was read.
+type stored struct {
+	id                              uuid.UUID
+	createdAt, updatedAt, revision  int64
+	suspended                       bool
+	key, constraint, packages, meta string
+	name                            string
+}
 
 // scanLicense reads the license of a row.
 func (s *Store) scanLicense(row Row) (*license.License, error) {
@@ -22,70 +30,92 @@ func (s *Store) scanLicense(row Row) (*license.License, error) {
 	if err := row.Scan(&text); err != nil {
 		return nil, err
 	}
-	l, r := new(license.License), s.rowReader(text)
-	if err := r.read(l); err != nil {
+	found, err := readRows(1, text)
+	if err != nil {
 		return nil, err
 	}
-	return l, r.end()
+	l := new(license.License)
+	if err := s.decode(l, &found[0]); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
-// readLicenses reads as many licenses as a text holds.
-func (s *Store) readLicenses(count int, text string) ([]*license.License, error) {
-	licenses, found, r := make([]license.License, count), make([]*license.License, count), s.rowReader(text)
+// decode makes l the license, in the memory that its Packages and Meta have.
+func (s *Store) decode(l *license.License, st *stored) (err error) {
+	*l = license.License{
+		ID:        st.id,
+		Name:      st.name,
+		Key:       st.key,
+		Suspended: st.suspended,
+		Meta:      append(l.Meta[:0], st.meta...),
+		Packages:  l.Packages[:0],
+		CreatedAt: time.UnixMilli(st.createdAt).UTC(),
+		UpdatedAt: time.UnixMilli(st.updatedAt).UTC(),
+		Revision:  st.revision,
+	}
+	if l.Constraint, err = s.constraints.Parse(st.constraint); err != nil {
+		return st.unreadable(err)
+	}
+	if l.Packages, err = decodePackages(l.Packages, st.packages); err != nil {
+		return st.unreadable(err)
+	}
+	return nil
+}
+
+func (st *stored) unreadable(err error) error {
+	return fmt.Errorf("the stored license %s cannot be read: %w", st.id, err)
+}
+
+// decodeAll returns the licenses, side by side: a few large allocations rather than some for each.
+func (s *Store) decodeAll(found []stored) ([]*license.License, error) {
+	names, bytes := 0, 0
 	for i := range found {
-		found[i] = &licenses[i]
-		if err := r.read(found[i]); err != nil {
+		names += countPackages(found[i].packages)
+		bytes += len(found[i].meta)
+	}
+	packages, meta := make([]string, 0, names), make([]byte, 0, bytes)
+	licenses, page := make([]license.License, len(found)), make([]*license.License, len(found))
+	for i := range found {
+		l := &licenses[i]
+		l.Packages, l.Meta = packages, meta
+		if err := s.decode(l, &found[i]); err != nil {
 			return nil, err
 		}
+		packages, meta = l.Packages[len(l.Packages):], l.Meta[len(l.Meta):]
+		l.Packages, l.Meta = slices.Clip(l.Packages), slices.Clip(l.Meta)
+		page[i] = l
 	}
-	return found, r.end()
+	return page, nil
 }
 
-// rowReader reads what the constant rowText makes, license by license, and keeps the first error.
-// What it reads shares the memory of the text.
-type rowReader struct {
-	constraints *constraintcache.Cache
-	rest        string
-	err         error
-
-	// What the caller of a Store may change has memory of its own: that of many licenses in one.
-	packages []string
-	meta     []byte
-}
-
-func (s *Store) rowReader(text string) *rowReader {
-	return &rowReader{constraints: &s.constraints, rest: text}
-}
-
-// read makes l the next license.
-func (r *rowReader) read(l *license.License) error {
-	*l = license.License{
-		ID:        r.id(),
-		CreatedAt: time.UnixMilli(r.integer()).UTC(),
-		UpdatedAt: time.UnixMilli(r.integer()).UTC(),
-		Revision:  r.integer(),
-		Suspended: r.boolean(),
-		Key:       r.line(),
+// readRows reads a text of so many rows, each as the constant rowText makes it.
+func readRows(count int, text string) ([]stored, error) {
+	rows, r := make([]stored, count), lines{rest: text}
+	for i := range rows {
+		st := &rows[i]
+		st.id = r.id()
+		st.createdAt, st.updatedAt, st.revision = r.integer(), r.integer(), r.integer()
+		st.suspended = r.boolean()
+		st.key, st.constraint, st.packages, st.meta = r.line(), r.line(), r.line(), r.line()
+		st.name = r.text(r.integer())
+		if r.err != nil {
+			return nil, st.unreadable(r.err)
+		}
 	}
-	l.Constraint = r.constraint()
-	l.Packages = r.names()
-	l.Meta = r.bytes()
-	l.Name = r.sized()
-	if r.err != nil {
-		return fmt.Errorf("the stored license %s cannot be read: %w", l.ID, r.err)
-	}
-	return nil
-}
-
-// end returns an error unless all of the text was read.
-func (r *rowReader) end() error {
 	if r.rest != "" {
-		return errors.New("what is stored cannot be read: something follows the last license")
+		return nil, errors.New("what is stored cannot be read: something follows the last license")
 	}
-	return nil
+	return rows, nil
 }
 
-func (r *rowReader) line() string {
+// lines reads a text line by line, and keeps the first error.
+type lines struct {
+	rest string
+	err  error
+}
+
+func (r *lines) line() string {
 	line, rest, ok := strings.Cut(r.rest, "\n")
 	if !ok {
 		r.fail(errors.New("a column is missing"))
@@ -94,7 +124,20 @@ func (r *rowReader) line() string {
 	return line
 }
 
-func (r *rowReader) id() (id uuid.UUID) {
+func (r *lines) integer() int64 {
+	n, err := strconv.ParseInt(r.line(), 10, 64)
+	r.fail(err)
+	return n
+}
+
+func (r *lines) boolean() bool {
+	b, err := strconv.ParseBool(r.line())
+	r.fail(err)
+	return b
+}
+
+// id reads 16 bytes in hex.
+func (r *lines) id() (id uuid.UUID) {
 	line := r.line()
 	if len(line) != hex.EncodedLen(len(id)) {
 		r.fail(errors.New("the id is not of 16 bytes"))
@@ -105,48 +148,8 @@ func (r *rowReader) id() (id uuid.UUID) {
 	return id
 }
 
-func (r *rowReader) integer() int64 {
-	n, err := strconv.ParseInt(r.line(), 10, 64)
-	r.fail(err)
-	return n
-}
-
-func (r *rowReader) boolean() bool {
-	b, err := strconv.ParseBool(r.line())
-	r.fail(err)
-	return b
-}
-
-func (r *rowReader) constraint() license.Constraint {
-	c, err := r.constraints.Parse(r.line())
-	r.fail(err)
-	return c
-}
-
-func (r *rowReader) names() []string {
-	line := r.line()
-	if n := 1 + strings.Count(line, `","`); n > cap(r.packages) {
-		r.packages = make([]string, 0, n+len(r.rest)/256)
-	}
-	names, err := decodePackages(r.packages, line)
-	r.fail(err)
-	r.packages = names[len(names):]
-	return slices.Clip(names)
-}
-
-func (r *rowReader) bytes() []byte {
-	line := r.line()
-	if len(line) > cap(r.meta) {
-		r.meta = make([]byte, 0, len(line)+len(r.rest)/4) // and those of what is likely to follow
-	}
-	meta := append(r.meta, line...)
-	r.meta = meta[len(meta):]
-	return slices.Clip(meta)
-}
-
-// sized reads a text whose length stands in a line before it.
-func (r *rowReader) sized() string {
-	n := r.integer()
+// text reads so many bytes.
+func (r *lines) text(n int64) string {
 	if n < 0 || n > int64(len(r.rest)) {
 		r.fail(errors.New("the name is cut"))
 		return ""
@@ -156,7 +159,7 @@ func (r *rowReader) sized() string {
 	return text
 }
 
-func (r *rowReader) fail(err error) {
+func (r *lines) fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
@@ -176,6 +179,7 @@ func decodePackages(names []string, text string) ([]string, error) {
 		inner, ok = strings.CutSuffix(inner, `"]`)
 	}
 	if ok && !strings.Contains(inner, `\`) {
+		names = slices.Grow(names, countPackages(text))
 		for name := range strings.SplitSeq(inner, `","`) {
 			names = append(names, name)
 		}
@@ -186,6 +190,9 @@ func decodePackages(names []string, text string) ([]string, error) {
 	}
 	return names, nil
 }
+
+// countPackages is how many names there are, or a few more where one of them looks like two.
+func countPackages(text string) int { return 1 + strings.Count(text, `","`) }
 
 // writeArgs returns the arguments that create and update begin with, id to packages.
 func writeArgs(l *license.License, room int) ([]any, error) {

@@ -62,7 +62,29 @@ func modelPage(all []*license.License, q license.Query) page {
 // pageIs checks a page of the store.
 func (h *harness) pageIs(q license.Query, want page) {
 	h.Helper()
-	got := h.list(q)
+	h.isPage(q, h.list(q), want)
+	if lender, ok := h.store.(license.PageLender); ok {
+		h.isPage(q, h.borrow(lender, q), want)
+	}
+}
+
+// borrow returns the page that a store lends, with copies of what it was lent.
+func (h *harness) borrow(lender license.PageLender, q license.Query) *license.Page {
+	h.Helper()
+	var lent []*license.License
+	p, err := lender.LendPage(h.ctx, q, func(l *license.License) { lent = append(lent, l.Clone()) })
+	if err != nil {
+		h.Fatalf("LendPage(%s) failed: %v", describe(q), err)
+	}
+	if len(p.Licenses) > 0 {
+		h.Fatalf("LendPage(%s) returned a page with licenses in it", describe(q))
+	}
+	p.Licenses = lent
+	return p
+}
+
+func (h *harness) isPage(q license.Query, got *license.Page, want page) {
+	h.Helper()
 	if !slices.EqualFunc(got.Licenses, want.licenses, func(a, b *license.License) bool { return a.ID == b.ID }) {
 		h.Fatalf("List(%s) is not the page it should be:\n got %s\nwant %s", describe(q), ids(got.Licenses), ids(want.licenses))
 	}
