@@ -212,7 +212,7 @@ func TestCommitThatFailsIsAnUnknownOutcomeForAllItsWrites(t *testing.T) {
 // BenchmarkCreateTogether is what a creation takes while others write as well.
 func BenchmarkCreateTogether(b *testing.B) {
 	for _, writers := range []int{1, 4, 16} {
-		b.Run(fmt.Sprint(writers, " writers"), func(b *testing.B) {
+		b.Run(fmt.Sprint(writers, " a core"), func(b *testing.B) {
 			s := newStore(b, openDB(b, 1), sqlstore.Options{})
 			b.SetParallelism(writers)
 			b.RunParallel(func(pb *testing.PB) {
