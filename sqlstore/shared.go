@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 	"sync"
@@ -23,9 +24,10 @@ type sharing struct {
 
 // sharedWrite is a write that waits for its turn.
 type sharedWrite struct {
-	ctx  context.Context
-	do   func(context.Context, transaction) error
-	done chan error // has room for its one element
+	ctx   context.Context
+	do    func(context.Context, transaction) error
+	alone bool       // it shares no transaction, as one that it was in has broken
+	done  chan error // has room for its one element
 }
 
 // attemptShared runs fn in a transaction that it may share with others. A caller whose context ends
@@ -43,13 +45,21 @@ func (s *Store) attemptShared(ctx context.Context, q query, fn func(context.Cont
 	}
 	select {
 	case err := <-w.done:
-		return err
+		return outcome(ctx, err)
 	case <-ctx.Done():
 		if s.sharing.remove(w) {
 			return ctx.Err()
 		}
-		return <-w.done
+		return outcome(ctx, <-w.done)
 	}
+}
+
+// outcome is what the caller gets of a write that was done.
+func outcome(ctx context.Context, err error) error {
+	if errors.Is(err, license.ErrUnknownOutcome) {
+		return withContext(ctx, err)
+	}
+	return err
 }
 
 // add queues w, and reports whether a goroutine has to be started.
@@ -72,65 +82,86 @@ func (h *sharing) remove(w *sharedWrite) bool {
 	return i >= 0
 }
 
-// next reports whether anything waits. If not, the goroutine that asks is to end.
-func (h *sharing) next() bool {
+// next returns what waits now. If nothing does, the goroutine that asks is to end.
+func (h *sharing) next() []*sharedWrite {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.running = len(h.waiting) > 0
-	return h.running
+	return slices.Clone(h.waiting)
 }
 
 // take removes those whose turn it is.
 func (h *sharing) take() []*sharedWrite {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := min(len(h.waiting), maxShared)
+	n := 0
+	for n < min(len(h.waiting), maxShared) && !h.waiting[n].alone {
+		n++
+	}
+	if n == 0 && len(h.waiting) > 0 {
+		n = 1
+	}
 	group := slices.Clone(h.waiting[:n])
 	h.waiting = slices.Delete(h.waiting, 0, n)
 	return group
 }
 
+// putBack has each of a group wait for a turn of its own, before all others.
+func (h *sharing) putBack(group []*sharedWrite) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	group = slices.DeleteFunc(group, func(w *sharedWrite) bool {
+		err := w.ctx.Err()
+		if err != nil {
+			w.done <- err // its caller may have tried to leave in between
+		}
+		w.alone = true
+		return err != nil
+	})
+	h.waiting = slices.Insert(h.waiting, 0, group...)
+}
+
 // runShared does what waits until nothing does.
 func (s *Store) runShared() {
-	for s.sharing.next() {
-		s.together(s.sharing.take)
+	for waiting := s.sharing.next(); len(waiting) > 0; waiting = s.sharing.next() {
+		tx, err := s.db.BeginTx(context.Background(), nil) // while this waits, they can leave
+		if err == nil {
+			s.together(tx, s.sharing.take())
+			continue
+		}
+		for _, w := range waiting {
+			if s.sharing.remove(w) {
+				w.done <- err
+			}
+		}
 	}
 }
 
-// together does in one transaction the writes that take returns once it has begun: while it waits
-// for the connection, or for another process, they can still leave. A write that is refused has
-// written nothing. After any other failure the transaction may be broken, and is done again write
-// by write, so that nobody fails for another.
-func (s *Store) together(take func() []*sharedWrite) {
-	tx, err := s.db.BeginTx(context.Background(), nil)
-	group := take()
-	if err != nil {
-		for _, w := range group {
-			w.done <- err
-		}
-		return
-	}
-	outcomes := make([]error, len(group))
+// together does a group of writes in a transaction. One that is refused has written nothing. After any
+// other failure the transaction may be broken, and each is done again alone, so that nobody fails for
+// another. Where the commit fails, not even a refusal is certain: it may be due to a write that
+// was lost.
+func (s *Store) together(tx *sql.Tx, group []*sharedWrite) {
+	errs := make([]error, len(group))
 	for i, w := range group {
-		if outcomes[i] = w.run(transaction{sqlTx{tx}, s.writes}); outcomes[i] == nil || refused(outcomes[i]) {
+		errs[i] = w.run(transaction{sqlTx{tx}, s.writes})
+		if errs[i] == nil || refused(errs[i]) || isDone(errs[i]) {
 			continue
 		}
 		tx.Rollback()
-		if len(group) == 1 {
-			w.done <- outcomes[i]
-			return
-		}
-		for i := range group {
-			s.together(func() []*sharedWrite { return group[i : i+1] })
+		if len(group) > 1 {
+			s.sharing.putBack(group)
+		} else {
+			w.done <- errs[i]
 		}
 		return
 	}
-	err = s.commit(context.Background(), tx)
+	err := s.commit(context.Background(), tx)
 	for i, w := range group {
-		if outcomes[i] == nil {
-			outcomes[i] = err
+		if err != nil && !isDone(errs[i]) {
+			errs[i] = err
 		}
-		w.done <- outcomes[i]
+		w.done <- errs[i]
 	}
 }
 
@@ -143,16 +174,13 @@ func (w *sharedWrite) run(tx transaction) error {
 	return w.do(context.WithoutCancel(w.ctx), tx)
 }
 
-// refused reports whether a write ended in a way that leaves its transaction as it was: it does
-// not fit what is stored, or has not begun.
+// refused reports whether a write does not fit what is stored.
 func refused(err error) bool {
-	for _, reason := range []error{
-		license.ErrNotFound, license.ErrIDExists, license.ErrKeyExists, license.ErrRevisionMismatch,
-		context.Canceled, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, license.ErrNotFound) || errors.Is(err, license.ErrIDExists) ||
+		errors.Is(err, license.ErrKeyExists) || errors.Is(err, license.ErrRevisionMismatch)
+}
+
+// isDone reports whether a write was not begun, as its context was done.
+func isDone(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

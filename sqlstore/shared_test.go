@@ -194,9 +194,14 @@ func TestCommitThatFailsIsAnUnknownOutcomeForAllItsWrites(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t)
 	q.hold(t)
-	const writes = 5
-	for range writes {
-		q.add(t, func() error { return q.Create(t.Context(), newLicense("")) })
+	writes := []func() error{
+		func() error { return q.Create(t.Context(), newLicense("A")) },
+		func() error { return q.Create(t.Context(), newLicense("A")) }, // refused because of one that is lost
+		func() error { return q.Delete(t.Context(), q.first.ID, 0) },
+		func() error { return q.Delete(t.Context(), q.first.ID, 0) },
+	}
+	for _, write := range writes {
+		q.add(t, write)
 	}
 	q.fail.Store(true)
 	q.release()
@@ -204,6 +209,8 @@ func TestCommitThatFailsIsAnUnknownOutcomeForAllItsWrites(t *testing.T) {
 		err := <-q.results
 		require.ErrorIs(t, err, license.ErrUnknownOutcome)
 		require.ErrorIs(t, err, errCommit)
+		require.NotErrorIs(t, err, license.ErrKeyExists)
+		require.NotErrorIs(t, err, license.ErrNotFound)
 	}
 	q.fail.Store(false)
 	require.NoError(t, q.Create(t.Context(), newLicense("")))

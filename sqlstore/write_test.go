@@ -22,6 +22,7 @@ import (
 // and COMMIT fail with the errors that are set, one after the other.
 type playedDriver struct {
 	begin, exec, commit []error
+	beginTakes          time.Duration
 	begun, rolledBack   int
 }
 
@@ -40,7 +41,12 @@ func (d *playedDriver) Prepare(string) (driver.Stmt, error)          { return pl
 func (d *playedDriver) Close() error                                 { return nil }
 func (d *playedDriver) Commit() error                                { return next(&d.commit) }
 func (d *playedDriver) Rollback() error                              { d.rolledBack++; return nil }
-func (d *playedDriver) Begin() (driver.Tx, error)                    { d.begun++; return d, next(&d.begin) }
+
+func (d *playedDriver) Begin() (driver.Tx, error) {
+	d.begun++
+	time.Sleep(d.beginTakes)
+	return d, next(&d.begin)
+}
 
 type playedStmt struct{ d *playedDriver }
 
@@ -146,6 +152,56 @@ func TestRetryEndsWithItsContext(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotErrorIs(t, err, license.ErrUnknownOutcome)
 		require.Less(t, d.begun, maxAttempts)
+	})
+}
+
+// deletion is a write, and what it returned after how long.
+type deletion struct {
+	err  error
+	took time.Duration
+}
+
+func (s *Store) deleting(ctx context.Context) <-chan deletion {
+	done := make(chan deletion, 1)
+	go func() {
+		began := time.Now()
+		err := s.Delete(ctx, uuid.New(), 0)
+		done <- deletion{err, time.Since(began)}
+	}()
+	synctest.Wait()
+	return done
+}
+
+func TestWriteThatCameLateDoesNotFailWithThoseThatWaited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := playedStore(t, &playedDriver{beginTakes: 10 * time.Second, begin: []error{errBusy}})
+		early := s.deleting(t.Context())
+		time.Sleep(9 * time.Second)
+		late := s.deleting(t.Context())
+		require.ErrorIs(t, (<-early).err, errBusy)
+		require.NoError(t, (<-late).err)
+	})
+}
+
+func TestCallerCanLeaveAlsoAfterItsTransactionBroke(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &playedDriver{beginTakes: time.Second, exec: []error{nil, errOther}}
+		s := playedStore(t, d)
+		first := s.deleting(t.Context()) // while it waits, these three gather
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		breaks, waits, leaves := s.deleting(t.Context()), s.deleting(t.Context()), s.deleting(ctx)
+
+		require.NoError(t, (<-first).err)
+		got := <-leaves
+		require.ErrorIs(t, got.err, context.DeadlineExceeded)
+		require.NotErrorIs(t, got.err, license.ErrUnknownOutcome)
+		require.Equal(t, 2500*time.Millisecond, got.took)
+		require.NoError(t, (<-breaks).err, "it was done again")
+		require.NoError(t, (<-waits).err)
+		require.Equal(t, 1, d.rolledBack)
 	})
 }
 
