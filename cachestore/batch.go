@@ -19,7 +19,7 @@ func (s *Store) CreateBatch(ctx context.Context, batch []*license.License) (take
 	}
 	defer func() {
 		for _, l := range batch {
-			s.forget(l.ID, l.Key)
+			s.wrote(l.ID, l.Key, err)
 		}
 	}()
 	return store.CreateBatch(ctx, batch)

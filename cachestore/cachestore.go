@@ -90,8 +90,8 @@ func New(store license.Store, o Options) (*Store, error) {
 }
 
 // Create implements [license.Store]. Its key is known to every read that begins after it.
-func (s *Store) Create(ctx context.Context, l *license.License) error {
-	defer func() { s.forget(l.ID, l.Key) }()
+func (s *Store) Create(ctx context.Context, l *license.License) (err error) {
+	defer func() { s.wrote(l.ID, l.Key, err) }()
 	return s.store.Create(ctx, l)
 }
 
@@ -114,22 +114,14 @@ func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error
 
 // Update implements [license.Store]. Every read that begins after it sees what it wrote; a
 // key that it took from the license is unknown.
-func (s *Store) Update(ctx context.Context, l *license.License) error {
-	defer func() { s.forget(l.ID, l.Key) }()
+func (s *Store) Update(ctx context.Context, l *license.License) (err error) {
+	defer func() { s.wrote(l.ID, l.Key, err) }()
 	return s.store.Update(ctx, l)
 }
 
 // Delete implements [license.Store]. The key is unknown to every read that begins after it.
 func (s *Store) Delete(ctx context.Context, id uuid.UUID, revision int64) (err error) {
-	defer func() {
-		if err == nil {
-			s.forget(id, "")
-			return
-		}
-		// That the license is there, at another revision, may tell of a creation that is still under
-		// way, whose key still passes for unknown. Which one that is, is not known here.
-		s.Invalidate(id)
-	}()
+	defer func() { s.wrote(id, "", err) }()
 	return s.store.Delete(ctx, id, revision)
 }
 
@@ -170,10 +162,13 @@ func (s *Store) InvalidateAll() {
 	s.contents.dropUnknown(seq)
 }
 
-// forget follows every write, also one that failed, as it may have happened all the same. Only
+// wrote follows every write, also one that failed, as it may have happened all the same. Only
 // the write's own id and key can answer otherwise now: the id under whatever key it had, and
 // the key, which may have been unknown, or of a license deleted elsewhere. No key is "".
-func (s *Store) forget(id uuid.UUID, key string) {
+//
+// An error that tells that there is a license with this id may tell of a write that is still under
+// way, and whose key passes for unknown. Which one that is, is not known here.
+func (s *Store) wrote(id uuid.UUID, key string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seq := s.fence.next()
@@ -182,5 +177,8 @@ func (s *Store) forget(id uuid.UUID, key string) {
 	if key != "" {
 		s.fence.markKey(key, seq)
 		s.contents.dropKey(key)
+	}
+	if errors.Is(err, license.ErrIDExists) || errors.Is(err, license.ErrRevisionMismatch) {
+		s.contents.dropUnknown(seq)
 	}
 }

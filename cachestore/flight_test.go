@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/cachestore"
 )
 
 // holding returns a probe whose queries wait for release, or until their context is done.
@@ -392,19 +393,60 @@ func (s late) Create(ctx context.Context, l *license.License) error {
 	return err
 }
 
-func TestKeyIsKnownOnceADeletionHasToldThatTheLicenseIsThere(t *testing.T) {
+func TestKeyIsKnownOnceAnErrorHasToldThatTheLicenseIsThere(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(c *cachestore.Store, l *license.License) error{
+		"Delete": func(c *cachestore.Store, l *license.License) error { return c.Delete(t.Context(), l.ID, 7) },
+		"Update": func(c *cachestore.Store, l *license.License) error {
+			l.Key, l.Revision = "other", 7
+			return c.Update(t.Context(), l)
+		},
+		"Create": func(c *cachestore.Store, l *license.License) error {
+			l.Key = "other"
+			return c.Create(t.Context(), l)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := late{newProbe(), make(chan struct{})}
+			c := newCache(t, s)
+			requireUnknown(t, c, "K")
+			l := newLicense("K")
+			l.ID = uuid.New()
+			go c.Create(t.Context(), l.Clone())
+			synctest.Wait()
+			requireUnknown(t, c, "K") // nobody has been told of it
+			result := make(chan error)
+			go func() { result <- write(c, l) }()
+			synctest.Wait()
+			if name == "Create" {
+				close(s.written)
+			}
+			require.Error(t, <-result, name)
+			requireName(t, c, "K", "")
+			if name != "Create" {
+				close(s.written)
+			}
+		})
+	}
+}
+
+func TestBusyKeyIsKeptWhileOthersAreWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := late{newProbe(), make(chan struct{})}
-		c := newCache(t, s)
-		requireUnknown(t, c, "K")
-		l := newLicense("K")
-		l.ID = uuid.New()
-		go c.Create(t.Context(), l)
-		synctest.Wait()
-		requireUnknown(t, c, "K") // nobody has been told of it
-		require.ErrorIs(t, c.Delete(t.Context(), l.ID, 7), license.ErrRevisionMismatch)
-		requireName(t, c, "K", "")
-		close(s.written)
+		p := newProbe()
+		p.answered = func(_ context.Context, _ string, err error) error {
+			time.Sleep(5 * time.Millisecond)
+			return err
+		}
+		c := newCache(t, p)
+		create(t, p, "K")
+		const reads = 1000
+		for range reads {
+			c.Invalidate(uuid.New())
+			go requireNameInBackground(t, c, "")
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		require.Less(t, p.queries.Load(), int64(reads/10))
 	})
 }

@@ -187,8 +187,12 @@ func (s *Store) land(f *flight) bool {
 		if newest != nil {
 			newest.told = append(newest.told, f.answer)
 		}
-		if kept := s.contents.get(f.key); kept != nil && f.answer.differs(kept) {
+		kept := s.contents.get(f.key)
+		switch {
+		case kept != nil && f.answer.differs(kept):
 			s.contents.dropKey(f.key)
+		case kept == nil && s.fence.holds(f.key, f.answer):
+			s.contents.put(f.key, f.answer) // or a busy key would never be kept while others are written
 		}
 	}
 	return true

@@ -122,16 +122,17 @@ var targets = []target{
 func (g target) gullible(t testing.TB) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		require.Empty(t, r.Header.Values("Authorization"))
-		asked := r.URL.Path + " " + r.URL.EscapedPath() + " " + r.RequestURI
-		if path, _, query := strings.Cut(asked, "?"); query {
-			asked = path
+		uri, query, _ := strings.Cut(r.RequestURI, "?")
+		asked := r.URL.Path + " " + r.URL.EscapedPath() + " " + uri
+		if strings.Contains(strings.ToLower(r.URL.Path), "toy") { // a search may be for anything
+			asked += " " + query
 		}
 		for _, name := range []string{"X-Original-Url", "X-Rewrite-Url", "X-Forwarded-Uri", "X-Original-Uri", "X-Http-Method-Override", "Cookie"} {
 			asked += " " + r.Header.Get(name)
 		}
 		page, ok := g.pages[r.URL.Path]
 		switch {
-		case strings.HasSuffix(r.URL.Path, ".mod"):
+		case g.adapter == goproxy.Adapter{} && strings.HasSuffix(r.URL.Path, ".mod"):
 			io.WriteString(w, "module example.com/toy\n")
 		case speaksOfUnpaid(asked):
 			io.WriteString(w, unpaid)
@@ -154,7 +155,8 @@ var aVersion = regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]*)?`)
 // versions, below 2.0.0.
 func speaksOfUnpaid(asked string) bool {
 	for _, version := range aVersion.FindAllString(asked, -1) {
-		if strings.HasPrefix(strings.TrimLeft(version, "0"), "2.1.0") {
+		version = strings.TrimLeft(version, "0")
+		if version == "2.1" || strings.HasPrefix(version, "2.1.0") {
 			return true
 		}
 	}

@@ -15,7 +15,8 @@ type Dialect string
 
 // The dialects. The set is closed.
 const (
-	// SQLite needs version 3.44 or newer, for concat_ws. Write transactions should begin
+	// SQLite needs version 3.44 or newer, for concat_ws, and a database whose encoding is UTF-8, as it is
+	// unless somebody has changed it. Write transactions should begin
 	// as BEGIN IMMEDIATE, with a busy timeout, in WAL mode with synchronous=FULL: package
 	// sqlstore/sqlite sets all that.
 	SQLite Dialect = "sqlite"
@@ -45,6 +46,8 @@ func (d Dialect) Migrations() fs.FS {
 
 // traits are what a dialect is made of.
 type traits struct {
+	texts *texts
+
 	// prepare says that a statement is prepared once for each connection and kept. A
 	// proxy that shares connections between transactions cannot have that.
 	prepare bool

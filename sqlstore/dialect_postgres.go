@@ -7,6 +7,7 @@ import (
 )
 
 var postgresTraits = traits{
+	texts: &queryTexts,
 	// The driver prepares, in whatever way suits what lies between it and the database.
 	prepare:        false,
 	beginMigration: []string{`BEGIN`},

@@ -3,6 +3,7 @@ package sqlstore
 import "errors"
 
 var sqliteTraits = traits{
+	texts:              queryTexts.numbered(),
 	prepare:            true,
 	interruptRollsBack: true, // https://sqlite.org/c3ref/interrupt.html
 	inProcess:          true,

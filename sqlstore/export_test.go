@@ -1,23 +1,24 @@
 package sqlstore
 
 // QueryTexts returns the text of every statement by its name.
-func QueryTexts() map[string]string {
+func (d Dialect) QueryTexts() map[string]string {
+	t := d.traits().texts
 	return map[string]string{
-		"get":                        queryGet.text(),
-		"get by key":                 queryGetByKey.text(),
-		"create":                     queryCreate.text(),
-		"conflict":                   queryConflict.text(),
-		"update":                     queryUpdate.text(),
-		"revision":                   queryRevision.text(),
-		"delete":                     queryDelete.text(),
-		"forward":                    pageQuery(false, false, false).text(),
-		"forward package":            pageQuery(false, true, false).text(),
-		"forward suspended":          pageQuery(false, false, true).text(),
-		"forward package suspended":  pageQuery(false, true, true).text(),
-		"backward":                   pageQuery(true, false, false).text(),
-		"backward package":           pageQuery(true, true, false).text(),
-		"backward suspended":         pageQuery(true, false, true).text(),
-		"backward package suspended": pageQuery(true, true, true).text(),
+		"get":                        t[queryGet],
+		"get by key":                 t[queryGetByKey],
+		"create":                     t[queryCreate],
+		"conflict":                   t[queryConflict],
+		"update":                     t[queryUpdate],
+		"revision":                   t[queryRevision],
+		"delete":                     t[queryDelete],
+		"forward":                    t[pageQuery(false, false, false)],
+		"forward package":            t[pageQuery(false, true, false)],
+		"forward suspended":          t[pageQuery(false, false, true)],
+		"forward package suspended":  t[pageQuery(false, true, true)],
+		"backward":                   t[pageQuery(true, false, false)],
+		"backward package":           t[pageQuery(true, true, false)],
+		"backward suspended":         t[pageQuery(true, false, true)],
+		"backward package suspended": t[pageQuery(true, true, true)],
 	}
 }
 

@@ -19,6 +19,7 @@ type reader interface {
 // pool is a *sql.DB with the statements that were prepared on it, each when it is first used.
 type pool struct {
 	db      *sql.DB
+	texts   *texts
 	prepare bool
 
 	// slots, unless nil, holds one element for each query under way, and has as much room as
@@ -41,7 +42,7 @@ func (p *pool) statement(ctx context.Context, q query) (*sql.Stmt, error) {
 	if s := p.statements[q].Load(); s != nil {
 		return s, nil
 	}
-	s, err := p.db.PrepareContext(ctx, q.text())
+	s, err := p.db.PrepareContext(ctx, p.texts[q])
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +73,7 @@ func (p *pool) each(ctx context.Context, q query, args []any, row func(Row) erro
 	}
 	query := func() (*sql.Rows, error) {
 		if s == nil {
-			return p.db.QueryContext(ctx, q.text(), args...)
+			return p.db.QueryContext(ctx, p.texts[q], args...)
 		}
 		return s.QueryContext(ctx, args...)
 	}
@@ -127,7 +128,7 @@ func (t transaction) each(ctx context.Context, q query, args []any, row func(Row
 	if s := t.prepared(ctx, q); s != nil {
 		return scan(row)(s.QueryContext(ctx, args...))
 	}
-	return t.Query(ctx, q.text(), args, row)
+	return t.Query(ctx, t.pool.texts[q], args, row)
 }
 
 // exec returns the number of rows that were written.
@@ -135,7 +136,7 @@ func (t transaction) exec(ctx context.Context, q query, args []any) (int64, erro
 	if s := t.prepared(ctx, q); s != nil {
 		return affected(s.ExecContext(ctx, args...))
 	}
-	return t.Exec(ctx, q.text(), args)
+	return t.Exec(ctx, t.pool.texts[q], args)
 }
 
 // sqlTx is the [Tx] of database/sql.

@@ -126,7 +126,7 @@ func TestPostgreSQLQueriesUseIndexes(t *testing.T) {
 			_, err := db.ExecContext(t.Context(), "ANALYZE")
 			require.NoError(t, err)
 		}
-		for name, text := range sqlstore.QueryTexts() {
+		for name, text := range sqlstore.PostgreSQL.QueryTexts() {
 			limits := []int{101}
 			if strings.Contains(text, "LIMIT") {
 				limits = []int{1, 101, 1001}

@@ -1,5 +1,7 @@
 package sqlstore
 
+import "strings"
+
 // query names one of the statements of a Store. Its text is the same for every database.
 type query int
 
@@ -43,10 +45,12 @@ func pageQuery(backward, byPackage, bySuspended bool) query {
 
 // rowText is what readRows reads: all columns as lines of one text, which a driver hands over in a
 // fraction of the time that ten values take. Only the name can hold a line break, so it comes last,
-// after its length in bytes, and the next text may follow at once.
+// after its length in bytes, and the next text may follow at once. It is put there by itself, as it may be
+// empty, which concat_ws leaves out before SQLite 3.50.
 const rowText = `concat_ws('
 ', l.id_hex, l.created_at, l.updated_at, l.revision, l.suspended,
-l.key, l.constraint_json, l.packages_json, l.meta_json, octet_length(l.name), l.name)`
+l.key, l.constraint_json, l.packages_json, l.meta_json, octet_length(l.name)) || '
+' || l.name`
 
 // The parts of a page: $1 and $2 are the place where it begins, $3 bounds the time on the
 // other side, $4 is the limit, and the filters follow. A subquery rather than a join leaves no
@@ -89,9 +93,19 @@ const (
 	pageEnd = `) AS page`
 )
 
-func (q query) text() string { return queryTexts[q] }
+// texts are the statements of a Store.
+type texts [queryCount]string
 
-var queryTexts = [queryCount]string{
+// numbered returns the texts with ?1 for $1, which SQLite numbers as it is written; $1 is a name to it, and
+// drivers differ in what they bind to that.
+func (t texts) numbered() *texts {
+	for i := range t {
+		t[i] = strings.ReplaceAll(t[i], "$", "?")
+	}
+	return &t
+}
+
+var queryTexts = texts{
 	queryGet:      fromLicenses + `l.id = $1`,
 	queryGetByKey: fromLicenses + `l.key = $1`,
 

@@ -107,7 +107,7 @@ func TestSQLiteQueriesUseIndexes(t *testing.T) {
 		"backward suspended":         {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", besidesSuspended + inSuspended},
 		"backward package suspended": {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", byID, besidesBoth + inSuspendedOfPackage},
 	}
-	require.Len(t, sqlstore.QueryTexts(), sqlstore.QueryCount)
+	require.Len(t, sqlstore.SQLite.QueryTexts(), sqlstore.QueryCount)
 	for _, analyzed := range []bool{false, true} {
 		t.Run(fmt.Sprintf("analyzed=%t", analyzed), func(t *testing.T) {
 			t.Parallel()
@@ -126,7 +126,7 @@ func TestSQLiteQueriesUseIndexes(t *testing.T) {
 				_, err = db.ExecContext(t.Context(), "ANALYZE")
 				require.NoError(t, err)
 			}
-			for name, text := range sqlstore.QueryTexts() {
+			for name, text := range sqlstore.SQLite.QueryTexts() {
 				got := []string{}
 				for _, line := range plan(t, db, text) {
 					if line != "SCAN CONSTANT ROW" && !strings.Contains(line, "SCALAR SUBQUERY") && !slices.Contains(parts, line) {

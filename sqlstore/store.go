@@ -70,12 +70,12 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 		traits:    t,
 		now:       o.Now,
 		errorCode: o.ErrorCode,
-		writes:    &pool{db: db, prepare: t.prepare},
+		writes:    &pool{db: db, texts: t.texts, prepare: t.prepare},
 		closeDB:   o.CloseDB,
 	}
 	s.reads = s.writes
 	if o.Readers != nil {
-		s.reads = &pool{db: o.Readers, prepare: t.prepare}
+		s.reads = &pool{db: o.Readers, texts: t.texts, prepare: t.prepare}
 		if n := o.Readers.Stats().MaxOpenConnections; n > 0 && t.inProcess {
 			s.reads.slots = make(chan struct{}, n)
 		}
