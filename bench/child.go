@@ -37,15 +37,15 @@ func (b *bench) start(kind, argument string) (*child, error) {
 // serverPackage is the server that comes with the library.
 const serverPackage = "github.com/privatepkgs/license/examples/server"
 
-// startServer starts that server on a SQLite file. What it logs goes to the null device.
-func (b *bench) startServer(path string) (*child, error) {
+// startServer starts that server on a database. What it logs goes to the null device.
+func (b *bench) startServer(db string) (*child, error) {
 	program := filepath.Join(b.dir, "server")
 	if _, err := os.Stat(program); err != nil {
 		if out, err := exec.Command("go", "build", "-o", program, serverPackage).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("building %s: %w\n%s", serverPackage, err, out)
 		}
 	}
-	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-db", path)
+	cmd := exec.Command(program, "-addr", "127.0.0.1:0", "-db", db)
 	cmd.Env = append(os.Environ(), "LICENSE_API_TOKENS="+apiToken)
 	return b.launch(cmd, func() error { return cmd.Process.Signal(syscall.SIGTERM) })
 }

@@ -42,15 +42,16 @@ func (b *bench) latencies(each func(curve)) (curves []curve, err error) {
 		return load.NewRequest(http.MethodPost, "/v1/licenses/lookup", apiToken, `{"key":"`+keyOf(i%b.peer)+`"}`, http.StatusOK)
 	}
 	for _, server := range []struct {
-		name, kind, argument string
-		next                 func(i int) load.Request
+		name  string
+		start func() (*child, error)
+		next  func(i int) load.Request
 	}{
-		{"memory", "api-memory", fmt.Sprint(b.peer), ours},
-		{"SQLite", "api-sqlite", path, ours},
-		{"PostgreSQL", "api-postgres", url, ours},
-		{peerName, "pocketbase", dir, func(i int) load.Request { return peerByKey(i % b.peer) }},
+		{"memory", b.startFilled, ours},
+		{"SQLite", func() (*child, error) { return b.startServer(path) }, ours},
+		{"PostgreSQL", func() (*child, error) { return b.startServer(url) }, ours},
+		{peerName, func() (*child, error) { return b.start("pocketbase", dir) }, func(i int) load.Request { return peerByKey(i % b.peer) }},
 	} {
-		c, err := b.curveOf(server.kind, server.argument, server.next)
+		c, err := b.curveOf(server.start, server.next)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", server.name, err)
 		}
@@ -61,9 +62,24 @@ func (b *bench) latencies(each func(curve)) (curves []curve, err error) {
 	return curves, nil
 }
 
-func (b *bench) curveOf(kind, argument string, next func(i int) load.Request) (c curve, err error) {
+// startFilled starts the server in memory and creates the licenses.
+func (b *bench) startFilled() (*child, error) {
+	server, err := b.startServer("memory:")
+	if err != nil {
+		return nil, err
+	}
+	client, err := load.NewClient(server.addr, connections)
+	if err != nil {
+		return nil, err
+	}
+	return server, errors.Join(client.Send(b.peer, func(i int) load.Request {
+		return load.NewRequest(http.MethodPost, "/v1/licenses", apiToken, b.body(i), http.StatusCreated)
+	}), client.Close())
+}
+
+func (b *bench) curveOf(start func() (*child, error), next func(i int) load.Request) (c curve, err error) {
 	defer func() { err = errors.Join(err, b.cleanup()) }()
-	server, err := b.start(kind, argument)
+	server, err := start()
 	if err != nil {
 		return c, err
 	}

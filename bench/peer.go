@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -28,10 +30,14 @@ const (
 	peerQuery = "skipTotal=1"
 )
 
-// peerConnect opens a file as PocketBase does, but that commits are on the disk.
+// peerConnect opens a file as PocketBase does, but that commits are on the disk, those of its log aside.
 func peerConnect(path string) (*dbx.DB, error) {
+	synchronous := "NORMAL"
+	if filepath.Base(path) == "data.db" {
+		synchronous = "FULL"
+	}
 	return dbx.Open("sqlite", path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=journal_size_limit(200000000)"+
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)")
+		"&_pragma=synchronous("+synchronous+")&_pragma=foreign_keys(ON)&_pragma=temp_store(MEMORY)&_pragma=cache_size(-32000)")
 }
 
 func peerApp(dir string) (core.App, error) {
@@ -120,21 +126,23 @@ func (b *bench) fillPeer(app core.App) error {
 }
 
 func peerRows() []row {
-	peer := func(name, subject string, atLeast float64, ours, theirs func(b *bench, i int) load.Request) row {
+	// The answer to the request i must hold the licenses that found returns.
+	peer := func(name, subject string, atLeast float64, found func(b *bench, i int) (first, count int), ours, theirs func(b *bench, i int) load.Request) row {
 		return compared("peer/"+name, subject+" over HTTP, SQLite", peerName, timesFaster(atLeast), func(b *bench) (sides, error) {
-			return b.compareWithPeer(ours, theirs)
+			return b.compareWithPeer(found, ours, theirs)
 		})
 	}
+	one := func(b *bench, i int) (int, int) { return i % b.peer, 1 }
 	return []row{
-		peer("id", "get by id", 4, func(b *bench, i int) load.Request {
+		peer("id", "get by id", 4, one, func(b *bench, i int) load.Request {
 			return load.NewRequest(http.MethodGet, "/v1/licenses/"+idOf(i%b.peer).String(), apiToken, "", http.StatusOK)
 		}, func(b *bench, i int) load.Request {
 			return load.NewRequest(http.MethodGet, peerPath+"/"+peerID(i%b.peer), "", "", http.StatusOK)
 		}),
-		peer("key", "get by key", 5, func(b *bench, i int) load.Request {
+		peer("key", "get by key", 5, one, func(b *bench, i int) load.Request {
 			return load.NewRequest(http.MethodPost, "/v1/licenses/lookup", apiToken, `{"key":"`+keyOf(i%b.peer)+`"}`, http.StatusOK)
 		}, func(b *bench, i int) load.Request { return peerByKey(i % b.peer) }),
-		peer("list", "list of 100", 7, func(b *bench, i int) load.Request {
+		peer("list", "list of 100", 7, func(b *bench, i int) (int, int) { return i * 37 % (b.peer - 100), 100 }, func(b *bench, i int) load.Request {
 			since := strconv.Itoa(firstMilli + i*37%(b.peer-100))
 			return load.NewRequest(http.MethodGet, "/v1/licenses?since="+since, apiToken, "", http.StatusOK)
 		}, func(b *bench, i int) load.Request {
@@ -142,7 +150,7 @@ func peerRows() []row {
 			filter := url.QueryEscape("createdAt>='" + since + "'")
 			return load.NewRequest(http.MethodGet, peerPath+"?perPage=100&sort=createdAt,id&"+peerQuery+"&filter="+filter, "", "", http.StatusOK)
 		}),
-		peer("create", "create", 2, func(b *bench, i int) load.Request {
+		peer("create", "create", 2, func(_ *bench, i int) (int, int) { return newLicenses + i, 1 }, func(b *bench, i int) load.Request {
 			return load.NewRequest(http.MethodPost, "/v1/licenses", apiToken, b.newBody(i), http.StatusCreated)
 		}, func(b *bench, i int) load.Request {
 			return load.NewRequest(http.MethodPost, peerPath, "", b.newBody(i), http.StatusOK)
@@ -155,9 +163,15 @@ func peerByKey(i int) load.Request {
 	return load.NewRequest(http.MethodGet, peerPath+"?perPage=1&"+peerQuery+"&filter="+filter, "", "", http.StatusOK)
 }
 
-// newBody is the body that creates a license.
-func (b *bench) newBody(i int) string {
-	l := b.catalogue.license(200_000_000 + i)
+// newLicenses is the number of the first license that is created over HTTP.
+const newLicenses = 200_000_000
+
+// newBody is the body that creates a license that is in no store.
+func (b *bench) newBody(i int) string { return b.body(newLicenses + i) }
+
+// body is the body that creates a license.
+func (b *bench) body(i int) string {
+	l := b.catalogue.license(i)
 	body, err := json.Marshal(map[string]any{
 		"name": l.Name, "key": l.Key, "constraint": l.Constraint, "suspended": l.Suspended, "meta": l.Meta, "packages": l.Packages,
 	})
@@ -167,7 +181,7 @@ func (b *bench) newBody(i int) string {
 	return string(body)
 }
 
-func (b *bench) compareWithPeer(ours, theirs func(b *bench, i int) load.Request) (s sides, err error) {
+func (b *bench) compareWithPeer(found func(b *bench, i int) (first, count int), ours, theirs func(b *bench, i int) load.Request) (s sides, err error) {
 	path, err := b.sqliteFile(b.peer)
 	if err != nil {
 		return sides{}, err
@@ -184,9 +198,33 @@ func (b *bench) compareWithPeer(ours, theirs func(b *bench, i int) load.Request)
 	if err != nil {
 		return sides{}, err
 	}
+	for i := range 3 {
+		i += 50_000_000 // none that is measured
+		first, count := found(b, i)
+		if err := errors.Join(subject.answersWith(ours(b, i), first, count), baseline.answersWith(theirs(b, i), first, count)); err != nil {
+			return sides{}, err
+		}
+	}
 	if s.subject, err = b.requests(subject, func(i int) load.Request { return ours(b, i) }); err != nil {
 		return sides{}, err
 	}
 	s.baseline, err = b.requests(baseline, func(i int) load.Request { return theirs(b, i) })
 	return s, err
+}
+
+// answersWith sees to it that the answer to a request holds certain licenses and no others.
+func (c *child) answersWith(r load.Request, first, count int) error {
+	body, err := load.Answer(c.addr, r)
+	if err != nil {
+		return err
+	}
+	for i := first; i < first+count; i++ {
+		if !strings.Contains(string(body), `"`+keyOf(i)+`"`) {
+			return fmt.Errorf("the license %d is not in the answer: %s", i, body)
+		}
+	}
+	if n := strings.Count(string(body), `"key":`); n != count {
+		return fmt.Errorf("the answer holds %d licenses and not %d: %s", n, count, body)
+	}
+	return nil
 }

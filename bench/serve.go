@@ -21,7 +21,6 @@ import (
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/npm"
 	"github.com/privatepkgs/license/httpapi"
-	"github.com/privatepkgs/license/sqlstore/postgres"
 	"github.com/privatepkgs/license/sqlstore/sqlite"
 )
 
@@ -40,14 +39,13 @@ const profileVariable = "BENCH_PROFILE"
 
 // handlers make the handler of each kind of server.
 var handlers = map[string]func(argument string) (http.Handler, error){
-	"api-memory":   apiOnMemory,
-	"api-sqlite":   func(path string) (http.Handler, error) { return api(sqlite.Open(nothing(), path)) },
-	"api-postgres": func(url string) (http.Handler, error) { return api(postgres.Open(nothing(), url)) },
-	"answers":      answers,
-	"pocketbase":   pocketBase,
-	"registry":     registry,
-	"proxy":        reverseProxy,
-	"gate":         gated,
+	"api-memory": apiOnMemory,
+	"api-sqlite": func(path string) (http.Handler, error) { return api(sqlite.Open(nothing(), path)) },
+	"answers":    answers,
+	"pocketbase": pocketBase,
+	"registry":   registry,
+	"proxy":      reverseProxy,
+	"gate":       gated,
 }
 
 func serve(args []string) error {

@@ -19,7 +19,7 @@ const maxShared = 100
 type sharing struct {
 	mu      sync.Mutex
 	waiting []*sharedWrite
-	running bool // a goroutine does what waits
+	running bool // somebody writes, and sees then to what waits
 }
 
 // sharedWrite is a write that waits for its turn.
@@ -30,8 +30,9 @@ type sharedWrite struct {
 	done  chan error // has room for its one element
 }
 
-// attemptShared runs fn in a transaction that it may share with others. A caller whose context ends
-// before that has begun waits no longer.
+// attemptShared runs fn in a transaction of its own when nobody else writes, and otherwise in one that
+// it shares with whoever waits by then. A caller whose context ends before that has begun waits no
+// longer.
 func (s *Store) attemptShared(ctx context.Context, q query, fn func(context.Context, transaction) error) error {
 	if err := s.ready(ctx); err != nil {
 		return err
@@ -40,8 +41,13 @@ func (s *Store) attemptShared(ctx context.Context, q query, fn func(context.Cont
 		return err
 	}
 	w := &sharedWrite{ctx: ctx, do: fn, done: make(chan error, 1)}
-	if s.sharing.add(w) {
-		go s.runShared()
+	if first := s.sharing.add(w); first {
+		defer func() {
+			if len(s.sharing.next()) > 0 {
+				go s.runShared()
+			}
+		}()
+		return s.attempt(ctx, q, fn)
 	}
 	select {
 	case err := <-w.done:
@@ -62,13 +68,16 @@ func outcome(ctx context.Context, err error) error {
 	return err
 }
 
-// add queues w, and reports whether a goroutine has to be started.
-func (h *sharing) add(w *sharedWrite) (start bool) {
+// add queues w, or reports that it need not wait, as nobody else writes.
+func (h *sharing) add(w *sharedWrite) (first bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !h.running {
+		h.running = true
+		return true
+	}
 	h.waiting = append(h.waiting, w)
-	start, h.running = !h.running, true
-	return start
+	return false
 }
 
 // remove reports whether w was still waiting; now it is not.
@@ -82,7 +91,7 @@ func (h *sharing) remove(w *sharedWrite) bool {
 	return i >= 0
 }
 
-// next returns what waits now. If nothing does, the goroutine that asks is to end.
+// next returns what waits now, for whoever has just written. If nothing does, nobody writes now.
 func (h *sharing) next() []*sharedWrite {
 	h.mu.Lock()
 	defer h.mu.Unlock()

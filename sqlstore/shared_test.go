@@ -65,7 +65,8 @@ type queue struct {
 	db      *sql.DB
 	first   *license.License // one that is there
 	release func()
-	results chan error
+	alone   chan error // the result of the first write, which waits for nobody but the connection
+	results chan error // those of the others
 }
 
 func newQueue(t *testing.T) *queue {
@@ -73,7 +74,7 @@ func newQueue(t *testing.T) *queue {
 	db := sql.OpenDB(c)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	db.SetMaxOpenConns(1)
-	q := &queue{Store: newStore(t, db, sqlstore.Options{}), commits: c, db: db, first: newLicense("FIRST"), results: make(chan error)}
+	q := &queue{Store: newStore(t, db, sqlstore.Options{}), commits: c, db: db, first: newLicense("FIRST"), alone: make(chan error, 1), results: make(chan error)}
 
 	// Each statement is prepared on the connection.
 	require.NoError(t, q.Create(t.Context(), q.first))
@@ -86,6 +87,9 @@ func newQueue(t *testing.T) *queue {
 func (q *queue) hold(t *testing.T) {
 	conn, err := q.db.Conn(t.Context())
 	require.NoError(t, err)
+	before := q.db.Stats().WaitCount
+	go func() { q.alone <- q.Create(t.Context(), newLicense("ALONE")) }()
+	require.Eventually(t, func() bool { return q.db.Stats().WaitCount > before }, 10*time.Second, 100*time.Microsecond)
 	q.release = func() { require.NoError(t, conn.Close()) }
 }
 
@@ -108,8 +112,9 @@ func TestWritesThatWaitShareACommit(t *testing.T) {
 	for range writes {
 		require.NoError(t, <-q.results)
 	}
-	require.EqualValues(t, 2, q.n.Load())
-	require.Equal(t, 1+writes, count(t, q.db, "pkg_licenses"))
+	require.NoError(t, <-q.alone)
+	require.EqualValues(t, 1+2, q.n.Load())
+	require.Equal(t, 2+writes, count(t, q.db, "pkg_licenses"))
 }
 
 func TestWriteThatIsRefusedFailsNobodyElse(t *testing.T) {
@@ -142,8 +147,9 @@ func TestWriteThatIsRefusedFailsNobodyElse(t *testing.T) {
 	for i, w := range writes {
 		require.ErrorIs(t, errs[i], w.want, "write %d", i)
 	}
-	require.EqualValues(t, 1, q.n.Load())
-	require.Equal(t, 2, count(t, q.db, "pkg_licenses"))
+	require.NoError(t, <-q.alone)
+	require.EqualValues(t, 1+1, q.n.Load())
+	require.Equal(t, 3, count(t, q.db, "pkg_licenses"))
 }
 
 // What ends a transaction ends one write.
@@ -170,7 +176,8 @@ BEGIN SELECT RAISE(ROLLBACK, 'broken on purpose'); END`)
 	require.ErrorContains(t, errs[broken], "broken on purpose")
 	errs[broken] = nil
 	require.NoError(t, errors.Join(errs...))
-	require.Equal(t, 1+writes-1, count(t, q.db, "pkg_licenses"))
+	require.NoError(t, <-q.alone)
+	require.Equal(t, 2+writes-1, count(t, q.db, "pkg_licenses"))
 }
 
 func TestCallerThatLeavesTheQueueHasWrittenNothing(t *testing.T) {
@@ -185,6 +192,7 @@ func TestCallerThatLeavesTheQueueHasWrittenNothing(t *testing.T) {
 	require.NotErrorIs(t, err, license.ErrUnknownOutcome)
 	q.add(t, func() error { return q.Create(t.Context(), newLicense("B")) })
 	q.release()
+	require.NoError(t, <-q.alone)
 	require.NoError(t, <-q.results)
 	_, err = q.GetByKey(t.Context(), "A")
 	require.ErrorIs(t, err, license.ErrNotFound)
@@ -212,6 +220,7 @@ func TestCommitThatFailsIsAnUnknownOutcomeForAllItsWrites(t *testing.T) {
 		require.NotErrorIs(t, err, license.ErrKeyExists)
 		require.NotErrorIs(t, err, license.ErrNotFound)
 	}
+	require.ErrorIs(t, <-q.alone, license.ErrUnknownOutcome)
 	q.fail.Store(false)
 	require.NoError(t, q.Create(t.Context(), newLicense("")))
 }

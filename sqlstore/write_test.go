@@ -175,10 +175,11 @@ func (s *Store) deleting(ctx context.Context) <-chan deletion {
 func TestWriteThatCameLateDoesNotFailWithThoseThatWaited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := playedStore(t, &playedDriver{beginTakes: 10 * time.Second, begin: []error{errBusy}})
-		early := s.deleting(t.Context())
-		time.Sleep(9 * time.Second)
+		s := playedStore(t, &playedDriver{beginTakes: 10 * time.Second, begin: []error{nil, errBusy}})
+		first, early := s.deleting(t.Context()), s.deleting(t.Context())
+		time.Sleep(19 * time.Second)
 		late := s.deleting(t.Context())
+		require.NoError(t, (<-first).err)
 		require.ErrorIs(t, (<-early).err, errBusy)
 		require.NoError(t, (<-late).err)
 	})
@@ -189,7 +190,7 @@ func TestCallerCanLeaveAlsoAfterItsTransactionBroke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &playedDriver{beginTakes: time.Second, exec: []error{nil, errOther}}
 		s := playedStore(t, d)
-		first := s.deleting(t.Context()) // while it waits, these three gather
+		first := s.deleting(t.Context()) // while it writes, these three gather
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
 		breaks, waits, leaves := s.deleting(t.Context()), s.deleting(t.Context()), s.deleting(ctx)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -35,6 +36,28 @@ func NewRequest(method, path, token, body string, status int) Request {
 	}
 	b.WriteString("\r\n" + body)
 	return Request{b.Bytes(), status}
+}
+
+// Answer returns the body of the answer to one request.
+func Answer(addr string, r Request) ([]byte, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if _, err := conn.Write(r.text); err != nil {
+		return nil, err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != r.status {
+		err = fmt.Errorf("answered with %s and not %d: %s", answer.Status, r.status, body)
+	}
+	return body, err
 }
 
 // A Client holds open connections to one server.
