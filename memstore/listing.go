@@ -44,15 +44,16 @@ func newListing() listing {
 // add makes the record of a license and adds it.
 func (s *listing) add(l *license.License) *record {
 	r := &record{
-		id:         l.ID,
-		text:       l.Key + l.Name + string(l.Meta),
-		keyLen:     uint8(len(l.Key)),
-		nameLen:    uint8(len(l.Name)),
-		constraint: s.shareConstraint(l.Constraint),
-		created:    l.CreatedAt.UnixMilli(),
-		updated:    l.UpdatedAt.UnixMilli(),
-		revision:   l.Revision,
-		suspended:  l.Suspended,
+		id:           l.ID,
+		text:         l.Key + l.Name + string(l.Meta),
+		keyLen:       uint8(len(l.Key)),
+		nameLen:      uint8(len(l.Name)),
+		constraint:   s.shareConstraint(l.Constraint),
+		created:      l.CreatedAt.UnixMilli(),
+		updated:      l.UpdatedAt.UnixMilli(),
+		revisionHigh: uint8(l.Revision >> 32),
+		revisionLow:  uint32(l.Revision),
+		suspended:    l.Suspended,
 	}
 	s.all.add(r)
 	entries := make([]*packageEntry, len(l.Packages))

@@ -170,7 +170,7 @@ func (s *Store) Update(ctx context.Context, l *license.License) error {
 	}
 	l.CreatedAt = fromMillis(old.created)
 	l.UpdatedAt = fromMillis(max(old.updated, s.now().UnixMilli()))
-	l.Revision = old.revision + 1
+	l.Revision = old.revision() + 1
 	s.replace(old, l)
 	return nil
 }
@@ -196,7 +196,7 @@ func (s *Store) current(id uuid.UUID, revision int64) (*record, error) {
 	if r == nil {
 		return nil, license.ErrNotFound
 	}
-	if revision != 0 && revision != r.revision {
+	if revision != 0 && revision != r.revision() {
 		return nil, license.ErrRevisionMismatch
 	}
 	return r, nil

@@ -18,11 +18,12 @@ type record struct {
 	text             string // key, name and meta in one
 	keyLen, nameLen  uint8  // at most license.MaxKeyLen and MaxNameLen
 	suspended        bool
+	revisionHigh     uint8 // 40 bits, for as many updates as one license has in weeks of nothing else
+	revisionLow      uint32
 	constraint       *license.Constraint
-	packages         [inlinePackages]*packageEntry // nil where there are fewer
-	morePackages     *[]*packageEntry              // nil where there are no more
-	created, updated int64                         // milliseconds
-	revision         int64
+	packages         [inlinePackages]*packageEntry   // nil where there are fewer
+	morePackages     *[]*packageEntry                // nil where there are no more
+	created, updated int64                           // milliseconds
 	shared           atomic.Pointer[license.License] // what Store.Shared gives, once it was asked
 }
 
@@ -32,6 +33,8 @@ const inlinePackages = 2
 
 func (r *record) key() string  { return r.text[:r.keyLen] }
 func (r *record) meta() string { return r.text[int(r.keyLen)+int(r.nameLen):] }
+
+func (r *record) revision() int64 { return int64(r.revisionHigh)<<32 | int64(r.revisionLow) }
 
 func (r *record) packageCount() int {
 	n := 0
@@ -110,7 +113,7 @@ func (r *record) into(l *license.License, names []string, meta []byte) {
 		Packages:   names,
 		CreatedAt:  fromMillis(r.created),
 		UpdatedAt:  fromMillis(r.updated),
-		Revision:   r.revision,
+		Revision:   r.revision(),
 	}
 }
 
