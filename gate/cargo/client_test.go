@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // project is a package in which cargo works, against a gated toy registry.
@@ -23,7 +25,7 @@ type project struct {
 	key      string
 }
 
-func newServer(t *testing.T, l *licenses) *httptest.Server {
+func newServer(t *testing.T, l *gatetest.Licenses) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.StripPrefix("/cargo", gated(l, false, toyIndex(t))))
 	t.Cleanup(s.Close)
@@ -226,7 +228,7 @@ func TestCargoAfterSuspension(t *testing.T) {
 	out, err = p.run("fetch", "--locked")
 	require.NoError(t, err, "the control: before the suspension it is fetched: %s", out)
 	p.forget()
-	l.suspend("UNLIMITED")
+	l.Suspend("UNLIMITED")
 	out, err = p.run("fetch", "--locked")
 	require.Error(t, err, out)
 	require.Contains(t, out, "got 403\n  body:\n  Your license is suspended. Ask the seller to restore it: https://acme.example/renew\n")

@@ -16,6 +16,7 @@ import (
 	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/cargo"
+	"github.com/privatepkgs/license/internal/gatetest"
 	"github.com/privatepkgs/license/internal/toyregistry"
 )
 
@@ -49,7 +50,7 @@ func aVersion(t *rapid.T) string {
 
 func TestNoVersionLeaksThroughABoundary(t *testing.T) {
 	t.Parallel()
-	below2 := &license.License{Constraint: versions(t, "<2.0.0"), Packages: []string{"toy"}}
+	below2 := &license.License{Constraint: gatetest.Versions(t, "<2.0.0"), Packages: []string{"toy"}}
 	boundary := semver.MustParse("2.0.0")
 	rapid.Check(t, func(t *rapid.T) {
 		v := aVersion(t)
@@ -63,7 +64,7 @@ func TestNoVersionLeaksThroughABoundary(t *testing.T) {
 // What is offered is served, and what is not is not, through the real middleware.
 func TestAVersionIsOfferedIfAndOnlyIfItIsServed(t *testing.T) {
 	t.Parallel()
-	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	day := func(n int) time.Time { return gatetest.Now.AddDate(0, 0, n) }
 	rapid.Check(t, func(t *rapid.T) {
 		var releases []toyregistry.Release
 		for _, v := range rapid.SliceOfNDistinct(rapid.Custom(aVersion), 1, 12, rapid.ID).Draw(t, "versions") {
@@ -86,8 +87,8 @@ func TestAVersionIsOfferedIfAndOnlyIfItIsServed(t *testing.T) {
 			c, err = license.VersionConstraint(rng)
 			require.NoError(t, err)
 		}
-		l := &licenses{byKey: map[string]*license.License{}}
-		l.add("KEY", c, "Toy").Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
+		l := new(gatetest.Licenses)
+		l.Add("KEY", c, "Toy").Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
 		h := gated(l, rapid.Bool().Draw(t, "fallback"), registry)
 
 		listed := map[string]bool{}
@@ -113,7 +114,7 @@ func FuzzRewrite(f *testing.F) {
 	} {
 		f.Add([]byte(body))
 	}
-	l := &license.License{Constraint: versions(f, "<2.0.0"), Packages: []string{"toy"}}
+	l := &license.License{Constraint: gatetest.Versions(f, "<2.0.0"), Packages: []string{"toy"}}
 	d := l.CheckPackage(license.Request{Package: "toy"})
 	may := gate.Filter{Allows: func(v string, at time.Time) bool {
 		return d.ForVersion(cargo.Adapter{}.Semver(v), at).Allowed()

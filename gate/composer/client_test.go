@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // project is one in which Composer works, against a gated toy registry.
@@ -24,7 +26,7 @@ type project struct {
 	url  string
 }
 
-func newServer(t *testing.T, l *licenses) *httptest.Server {
+func newServer(t *testing.T, l *gatetest.Licenses) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.StripPrefix("/composer", gated(l, false, toyRegistry(t))))
 	t.Cleanup(s.Close)
@@ -304,7 +306,7 @@ func TestComposerAfterSuspension(t *testing.T) {
 	require.NoError(t, err, "the control: before the suspension it is installed: %s", out)
 	require.Equal(t, "2.1.0", p.installed())
 	p.remove("cache")
-	l.suspend("UNLIMITED")
+	l.Suspend("UNLIMITED")
 	out, err = p.run("install")
 	require.Error(t, err, out)
 	require.Contains(t, out, "Your license is suspended. Ask the seller to restore it: https://acme.example/renew")

@@ -16,6 +16,7 @@ import (
 	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/composer"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // aVersion draws a version around the boundary 2.0.0, or something that is none to semver.
@@ -30,7 +31,7 @@ func anEntry(t *rapid.T) map[string]any {
 	v := rapid.Custom(aVersion).Draw(t, "version")
 	e := map[string]any{"name": "Acme/Toy", "version": v}
 	if rapid.Bool().Draw(t, "dated") {
-		e["time"] = now.AddDate(0, 0, rapid.IntRange(-20, 5).Draw(t, "day")).Format(time.RFC3339)
+		e["time"] = gatetest.Now.AddDate(0, 0, rapid.IntRange(-20, 5).Draw(t, "day")).Format(time.RFC3339)
 	}
 	for _, name := range []string{"require", "extra"} {
 		if n := rapid.IntRange(0, 2).Draw(t, name); n > 0 {
@@ -111,15 +112,15 @@ func TestAVersionIsOfferedIfAndOnlyIfItIsServed(t *testing.T) {
 		case 0:
 			c = license.NoConstraint()
 		case 1:
-			c = license.DateConstraint(now.AddDate(0, 0, rapid.IntRange(-20, 5).Draw(t, "until")))
+			c = license.DateConstraint(gatetest.Now.AddDate(0, 0, rapid.IntRange(-20, 5).Draw(t, "until")))
 		default:
 			rng := rapid.SampledFrom([]string{"<2.0.0", ">=2.0.0", "<=1.9.0", ">=2.0.0-beta.1 <3.0.0", "*", "<0.0.0", "1.x"}).Draw(t, "range")
 			var err error
 			c, err = license.VersionConstraint(rng)
 			require.NoError(t, err)
 		}
-		l := &licenses{byKey: map[string]*license.License{}}
-		l.add("KEY", c, "Acme/toy").Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
+		l := new(gatetest.Licenses)
+		l.Add("KEY", c, "Acme/toy").Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
 		h := gated(l, rapid.Bool().Draw(t, "fallback"), registry)
 
 		offered := map[string]bool{}
@@ -194,7 +195,7 @@ func FuzzRewrite(f *testing.F) {
 	}
 	f.Add([]byte(`{"packages":{"acme/toy":{"1":{"name":"acme/toy","version":"1.9.0","dist":{"type":"zip","url":"https://r/2"}}}}}`), false)
 	f.Add([]byte(`{"metadata-url":"x","available-packages":["acme/toy"],"available-package-patterns":["acme/*"],"packages":{"acme/toy":[]}}`), false)
-	l := &license.License{Constraint: versions(f, "<2.0.0"), Packages: []string{toy}}
+	l := &license.License{Constraint: gatetest.Versions(f, "<2.0.0"), Packages: []string{toy}}
 	d := l.CheckPackage(license.Request{Package: toy})
 	may := gate.Filter{
 		Allows:  func(v string, at time.Time) bool { return d.ForVersion(composer.Adapter{}.Semver(v), at).Allowed() },

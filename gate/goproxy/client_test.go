@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/privatepkgs/license/internal/gatetest"
 	"github.com/privatepkgs/license/internal/toyregistry"
 )
 
@@ -28,7 +29,7 @@ type project struct {
 	more []string // of the environment
 }
 
-func newServer(t *testing.T, registry http.Handler, l *licenses) *httptest.Server {
+func newServer(t *testing.T, registry http.Handler, l *gatetest.Licenses) *httptest.Server {
 	t.Helper()
 	s := httptest.NewTLSServer(http.StripPrefix("/go", gated(l, false, registry)))
 	t.Cleanup(s.Close)
@@ -245,7 +246,7 @@ func TestGoCommandAfterSuspension(t *testing.T) {
 	out, err := p.run("mod", "download")
 	require.NoError(t, err, "the control: before the suspension it is fetched: %s", out)
 	p.forget()
-	l.suspend("UNLIMITED")
+	l.Suspend("UNLIMITED")
 	out, err = p.run("mod", "download")
 	require.Error(t, err, out)
 	require.Contains(t, out, "\tserver response: Your license is suspended. Ask the seller to restore it: https://acme.example/renew\n")
@@ -266,7 +267,7 @@ func TestGoCommandWithNestedModulesThatAreSoldApart(t *testing.T) {
 		outer.ServeHTTP(w, r)
 	})
 	l := toyLicenses(t)
-	l.add("PRO", versions(t, "<1.5.0"), toy+"/pro")
+	l.Add("PRO", gatetest.Versions(t, "<1.5.0"), toy+"/pro")
 	s := newServer(t, registry, l)
 
 	p := newProject(t, s, "PRO")

@@ -229,7 +229,7 @@ func TestWhatIsDeniedAndHow(t *testing.T) {
 func TestALicenseForOneMajorVersionOpensNoOther(t *testing.T) {
 	t.Parallel()
 	l := toyLicenses(t)
-	l.add("V2", license.NoConstraint(), toy+"/v2")
+	l.Add("V2", license.NoConstraint(), toy+"/v2")
 	h := gated(l, false, toyProxy(t))
 	require.Equal(t, 200, get(h, "/example.com/toy/v2/@v/v2.1.0.zip", "V2").Code)
 	require.Equal(t, 403, get(h, "/example.com/toy/@v/v1.9.0.zip", "V2").Code)

@@ -19,6 +19,7 @@ import (
 	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/goproxy"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // aVersion draws a version around the boundary 2.0.0, of whatever kind there is.
@@ -50,7 +51,7 @@ func TestSemverKeepsTheOrderOfVersions(t *testing.T) {
 
 func TestNoVersionLeaksThroughABoundary(t *testing.T) {
 	t.Parallel()
-	below2 := &license.License{Constraint: versions(t, "<2.0.0"), Packages: []string{toy}}
+	below2 := &license.License{Constraint: gatetest.Versions(t, "<2.0.0"), Packages: []string{toy}}
 	allows := func(v string) bool {
 		return below2.CheckVersion(license.Request{Package: toy, Version: goproxy.Adapter{}.Semver(v)}).Allowed()
 	}
@@ -131,7 +132,7 @@ func upstream(mod string, releases map[string]time.Time) http.Handler {
 // What is listed is served, and what is not is not, through the real middleware.
 func TestAVersionIsListedIfAndOnlyIfItIsServed(t *testing.T) {
 	t.Parallel()
-	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	day := func(n int) time.Time { return gatetest.Now.AddDate(0, 0, n) }
 	rapid.Check(t, func(t *rapid.T) {
 		mod := rapid.SampledFrom([]string{toy, toy + "/v2", "example.com/Acme/Toy"}).Draw(t, "module")
 		releases := map[string]time.Time{}
@@ -156,8 +157,8 @@ func TestAVersionIsListedIfAndOnlyIfItIsServed(t *testing.T) {
 			c, err = license.VersionConstraint(rng)
 			require.NoError(t, err)
 		}
-		l := &licenses{byKey: map[string]*license.License{}}
-		l.add("KEY", c, strings.TrimSuffix(mod, "/v2")).Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
+		l := new(gatetest.Licenses)
+		l.Add("KEY", c, strings.TrimSuffix(mod, "/v2")).Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
 		h := gated(l, rapid.Bool().Draw(t, "fallback"), upstream(mod, releases))
 
 		escaped, err := module.EscapePath(mod)
@@ -185,7 +186,7 @@ func TestAVersionIsListedIfAndOnlyIfItIsServed(t *testing.T) {
 }
 
 func below2(tb testing.TB) gate.Filter {
-	l := &license.License{Constraint: versions(tb, "<2.0.0"), Packages: []string{toy}}
+	l := &license.License{Constraint: gatetest.Versions(tb, "<2.0.0"), Packages: []string{toy}}
 	d := l.CheckPackage(license.Request{Package: toy})
 	return gate.Filter{Allows: func(v string, at time.Time) bool {
 		return d.ForVersion(goproxy.Adapter{}.Semver(v), at).Allowed()

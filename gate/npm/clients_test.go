@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // A client is a program that installs packages, in its own way.
@@ -250,15 +250,16 @@ func (p *project) forget() {
 // server is a gated toy registry whose licenses can change.
 type server struct {
 	*httptest.Server
+	l *gatetest.Licenses
+
 	mu    sync.Mutex
-	l     licenses
 	asked map[string]int // how often, by key and path
 }
 
 func newServer(t *testing.T, pkg string, fallback bool) *server {
 	s := &server{l: toyLicenses(t, pkg), asked: make(map[string]int)}
-	s.l.add("LOCKED", versions(t, "<2.0.0"), pkg) // which is then suspended
-	h := http.StripPrefix("/npm", gated(s, fallback, toy(t, pkg)))
+	s.l.Add("LOCKED", gatetest.Versions(t, "<2.0.0"), pkg) // which is then suspended
+	h := http.StripPrefix("/npm", gated(s.l, fallback, toy(t, pkg)))
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.asked[r.Header.Get("Authorization")+" "+r.URL.EscapedPath()]++
@@ -269,22 +270,10 @@ func newServer(t *testing.T, pkg string, fallback bool) *server {
 	return s
 }
 
-func (s *server) GetByKey(ctx context.Context, key string) (*license.License, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.l.GetByKey(ctx, key)
-}
-
 func (s *server) timesAsked(key, url string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked["Bearer "+key+" "+strings.TrimPrefix(url, s.URL)]
-}
-
-func (s *server) suspend(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.l[key].Suspended = true
 }
 
 func TestRealClients(t *testing.T) {
@@ -419,7 +408,7 @@ func testClient(t *testing.T, c client, pkg string) {
 		require.NoError(t, err, out)
 		require.Equal(t, "1.9.0", p.installed(pkg), "the control: before the suspension it does")
 		p.forget()
-		s.suspend("LOCKED")
+		s.l.Suspend("LOCKED")
 		before := s.timesAsked("LOCKED", tarball("1.9.0"))
 		out, err = p.run(c.install...)
 		require.Error(t, err, out)

@@ -13,6 +13,7 @@ import (
 	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/npm"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 func TestParse(t *testing.T) {
@@ -308,11 +309,11 @@ func TestExpiredLicenseKeepsWhatWasReleasedBefore(t *testing.T) {
 func TestNamesCanBeSoldApartFromOtherEcosystems(t *testing.T) {
 	t.Parallel()
 	l := toyLicenses(t, "npm:toy")
-	h := gate.New(checker(l, false), npm.Adapter{}, gate.Options{
+	h := gate.New(gatetest.Checker(l, false), npm.Adapter{}, gate.Options{
 		PackageName: func(ecosystem, pkg string) string { return ecosystem + ":" + pkg },
 	})(toy(t, "toy"))
 	require.Equal(t, http.StatusOK, get(h, "/toy", "UNLIMITED").Code)
-	l["UNLIMITED"].Packages = []string{"toy", "pypi:toy"}
+	l.Add("UNLIMITED", license.NoConstraint(), "toy", "pypi:toy")
 	require.Equal(t, http.StatusForbidden, get(h, "/toy", "UNLIMITED").Code)
 }
 
@@ -336,5 +337,3 @@ func (d document) numbers() []string {
 	}
 	return numbers
 }
-
-var _ license.KeyGetter = licenses{}

@@ -17,6 +17,7 @@ import (
 	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/npm"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // below lets versions up to a major pass, and says nothing of times.
@@ -296,7 +297,7 @@ func drawConstraint(t *rapid.T) license.Constraint {
 	case 0:
 		return license.NoConstraint()
 	case 1:
-		return license.DateConstraint(now.Add(time.Duration(rapid.IntRange(-1000, 1000).Draw(t, "hours")) * time.Hour))
+		return license.DateConstraint(gatetest.Now.Add(time.Duration(rapid.IntRange(-1000, 1000).Draw(t, "hours")) * time.Hour))
 	default:
 		operator := rapid.SampledFrom([]string{"<", "<=", ">", ">=", "=", "!=", "^", "~"})
 		rng := operator.Draw(t, "operator") + drawVersion(t)
@@ -322,7 +323,7 @@ func TestVersionIsOfferedIfAndOnlyIfItsTarballIsServed(t *testing.T) {
 		for _, v := range list {
 			full[v] = map[string]any{"name": pkg, "version": v, "dist": map[string]string{"tarball": "https://registry.invalid" + tarballPath(pkg, "toy", v)}}
 			if rapid.IntRange(0, 4).Draw(t, "has a time") > 0 {
-				times[v] = now.Add(time.Duration(rapid.IntRange(-1500, 1000).Draw(t, "released")) * time.Hour).Format(time.RFC3339)
+				times[v] = gatetest.Now.Add(time.Duration(rapid.IntRange(-1500, 1000).Draw(t, "released")) * time.Hour).Format(time.RFC3339)
 			}
 		}
 		tags := map[string]string{"latest": rapid.SampledFrom(list).Draw(t, "latest"), "next": rapid.SampledFrom(list).Draw(t, "next")}
@@ -341,8 +342,8 @@ func TestVersionIsOfferedIfAndOnlyIfItsTarballIsServed(t *testing.T) {
 			}
 			json.NewEncoder(w).Encode(doc)
 		})
-		l := licenses{}
-		l.add("KEY", drawConstraint(t), rapid.SampledFrom([]string{pkg, pkg, pkg, "other"}).Draw(t, "licensed")).
+		l := new(gatetest.Licenses)
+		l.Add("KEY", drawConstraint(t), rapid.SampledFrom([]string{pkg, pkg, pkg, "other"}).Draw(t, "licensed")).
 			Suspended = rapid.IntRange(0, 9).Draw(t, "suspended") == 0
 		h := gated(l, rapid.Bool().Draw(t, "fallback"), registry)
 		accept := rapid.SampledFrom([]string{"application/json", "application/vnd.npm.install-v1+json"}).Draw(t, "accept")

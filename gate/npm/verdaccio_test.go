@@ -28,7 +28,7 @@ func TestVerdaccioBehindTheGate(t *testing.T) {
 	upstream := startVerdaccio(t)
 	publish(t, upstream, pkg)
 	s := &server{l: toyLicenses(t, pkg)}
-	h := gated(s, false, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }})
+	h := gated(s.l, false, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }})
 	s.Server = httptest.NewServer(http.StripPrefix("/npm", h))
 	t.Cleanup(s.Close)
 	registry := s.URL + "/npm/"

@@ -10,40 +10,27 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/privatepkgs/license"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // server is a gated toy registry whose licenses can change.
 type server struct {
 	*httptest.Server
-	mu sync.Mutex
-	l  licenses
+	l *gatetest.Licenses
 }
 
 func newServer(t *testing.T, fallback bool) *server {
 	s := &server{l: toyLicenses(t, "Toy")}
-	s.l.add("LOCKED", license.NoConstraint(), "Toy") // which is then suspended
-	s.Server = httptest.NewServer(http.StripPrefix("/pypi", gated(s, fallback, toy(t, "toy"))))
+	s.l.Add("LOCKED", license.NoConstraint(), "Toy") // which is then suspended
+	s.Server = httptest.NewServer(http.StripPrefix("/pypi", gated(s.l, fallback, toy(t, "toy"))))
 	t.Cleanup(s.Close)
 	return s
-}
-
-func (s *server) GetByKey(ctx context.Context, key string) (*license.License, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.l.GetByKey(ctx, key)
-}
-
-func (s *server) suspend(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.l[key].Suspended = true
 }
 
 // pip is pip with a cache of its own.
@@ -213,7 +200,7 @@ func TestPip(t *testing.T) {
 		require.Equal(t, "2.1.0", p.installed(), "the control: before the suspension it does")
 		p.remove()
 
-		s.suspend("LOCKED")
+		s.l.Suspend("LOCKED")
 		out, err = p.install("LOCKED", "-r", lock)
 		require.Error(t, err, out)
 		require.Contains(t, out, "got Content-Type: text/plain; Your license is suspended. Ask the seller to restore it: https://acme.example/renew. The only")

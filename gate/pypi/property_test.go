@@ -18,6 +18,7 @@ import (
 	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/pypi"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 var anyVersion = rapid.Custom(func(t *rapid.T) string {
@@ -91,16 +92,16 @@ func offeredIn(t require.TestingT, contentType, body string) map[string]bool {
 func TestFileIsOfferedIfAndOnlyIfItIsServed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		l := licenses{}
+		l := new(gatetest.Licenses)
 		switch rapid.IntRange(0, 3).Draw(t, "license") {
 		case 0:
-			l.add("KEY", license.NoConstraint(), "toy")
+			l.Add("KEY", license.NoConstraint(), "toy")
 		case 1:
-			l.add("KEY", license.DateConstraint(now.AddDate(rapid.IntRange(-4, 1).Draw(t, "years"), 0, 0)), "Toy")
+			l.Add("KEY", license.DateConstraint(gatetest.Now.AddDate(rapid.IntRange(-4, 1).Draw(t, "years"), 0, 0)), "Toy")
 		default:
 			c, err := license.VersionConstraint(anyRange.Draw(t, "range"))
 			require.NoError(t, err)
-			l.add("KEY", c, "toy")
+			l.Add("KEY", c, "toy")
 		}
 		uploads := rapid.SliceOfN(anyUpload, 1, 8).Draw(t, "uploads")
 		jsonPage, htmlPage := pageInJSON(uploads), pageInHTML(uploads)
@@ -146,7 +147,7 @@ func parse(path, accept string) gate.Resource {
 }
 
 func FuzzRewrite(f *testing.F) {
-	uploads := []upload{{"toy-1.9.0.tar.gz", now}, {"toy-2.0.0rc1-py3-none-any.whl", now}, {"toy-2.1.0.zip", time.Time{}}}
+	uploads := []upload{{"toy-1.9.0.tar.gz", gatetest.Now}, {"toy-2.0.0rc1-py3-none-any.whl", gatetest.Now}, {"toy-2.1.0.zip", time.Time{}}}
 	f.Add(pageInJSON(uploads), true, true)
 	f.Add(pageInJSON(uploads), true, false)
 	f.Add(pageInHTML(uploads), false, false)
