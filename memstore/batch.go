@@ -22,10 +22,10 @@ func (s *Store) CreateBatch(ctx context.Context, batch []*license.License) (take
 	taken = make([]*license.License, len(batch))
 	for i, l := range batch {
 		if r, err := s.inTheWay(l); err != nil {
-			taken[i] = r.license()
+			taken[i] = s.records.at(r).license()
 			continue
 		}
-		s.replace(nil, l)
+		s.replace(0, l)
 	}
 	return taken, nil
 }

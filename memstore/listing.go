@@ -13,6 +13,7 @@ import (
 
 // listing holds all records in the order in which they are listed, and what records share.
 type listing struct {
+	records  *slab
 	mu       sync.RWMutex
 	all      ordered
 	packages map[string]*packageEntry
@@ -32,9 +33,10 @@ type rangeEntry struct {
 	licenses   int
 }
 
-func newListing() listing {
+func newListing(records *slab) listing {
 	return listing{
-		all:      newOrdered(),
+		records:  records,
+		all:      newOrdered(records),
 		packages: make(map[string]*packageEntry),
 		ranges:   make(map[string]*rangeEntry),
 		none:     new(license.NoConstraint()),
@@ -42,8 +44,9 @@ func newListing() listing {
 }
 
 // add makes the record of a license and adds it.
-func (s *listing) add(l *license.License) *record {
-	r := &record{
+func (s *listing) add(l *license.License) ref {
+	at, r := s.records.take()
+	r.record = record{
 		id:           l.ID,
 		text:         l.Key + l.Name + string(l.Meta),
 		keyLen:       uint8(len(l.Key)),
@@ -55,25 +58,26 @@ func (s *listing) add(l *license.License) *record {
 		revisionLow:  uint32(l.Revision),
 		suspended:    l.Suspended,
 	}
-	s.all.add(r)
+	s.all.add(&r.record, at)
 	entries := make([]*packageEntry, len(l.Packages))
 	for i, name := range l.Packages {
 		p := s.packages[name]
 		if p == nil {
-			p = &packageEntry{name: strings.Clone(name), licenses: newOrdered()}
+			p = &packageEntry{name: strings.Clone(name), licenses: newOrdered(s.records)}
 			s.packages[p.name] = p
 		}
-		p.licenses.add(r)
+		p.licenses.add(&r.record, at)
 		entries[i] = p
 	}
 	r.setPackages(entries)
-	return r
+	return at
 }
 
-func (s *listing) remove(r *record) {
-	s.all.remove(r)
+func (s *listing) remove(at ref) {
+	r := &s.records.at(at).record
+	s.all.remove(r, at)
 	for p := range r.allPackages() {
-		p.licenses.remove(r)
+		p.licenses.remove(r, at)
 		if p.licenses.empty() {
 			delete(s.packages, p.name)
 		}
@@ -103,48 +107,57 @@ func (s *listing) shareConstraint(c license.Constraint) *license.Constraint {
 	}
 }
 
-// find returns the records of the page of a prepared query, and sets its neighbours in p.
-func (s *listing) find(q license.Query, p *license.Page) []*record {
+// find appends the records of the page of a prepared query, and sets its neighbours in p.
+func (s *listing) find(q license.Query, p *license.Page, page []record) []record {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	page, before, after := s.search(q)
-	if before != nil {
-		p.Prev = fromMillis(before.created)
+	from := s.all
+	if q.Package != "" {
+		e := s.packages[q.Package]
+		if e == nil {
+			return page
+		}
+		from = e.licenses
 	}
-	if after != nil {
-		p.Next = fromMillis(after.created)
+	since, until := millisOr(q.Since, math.MinInt64), millisOr(q.Until, math.MaxInt64)
+	if q.Since.IsZero() && !q.Until.IsZero() {
+		page, p.Prev = s.take(from.descend(until, q.Suspended), q.Limit, page)
+		slices.Reverse(page)
+		p.Next = first(from.ascend(until+1, q.Suspended))
+		return page
+	}
+	page, p.Next = s.take(upTo(until, from.ascend(since, q.Suspended)), q.Limit, page)
+	if !q.Since.IsZero() {
+		p.Prev = first(from.descend(since-1, q.Suspended))
 	}
 	return page
 }
 
-// search returns the records of a page and its neighbours, nil where there is none.
-func (s *listing) search(q license.Query) (page []*record, before, after *record) {
-	from := s.all
-	if q.Package != "" {
-		p := s.packages[q.Package]
-		if p == nil {
-			return nil, nil, nil
+// take appends the first records, limit of them and any more of the same millisecond as the last
+// of these, and returns the time of the one that follows.
+func (s *listing) take(entries iter.Seq[entry], limit int, page []record) ([]record, time.Time) {
+	for e := range entries {
+		if n := len(page); n >= limit && page[n-1].created != e.created() {
+			return page, fromMillis(e.created())
 		}
-		from = p.licenses
+		page = append(page, s.records.at(e.at).record)
 	}
-	since, until := millisOr(q.Since, math.MinInt64), millisOr(q.Until, math.MaxInt64)
-	if q.Since.IsZero() && !q.Until.IsZero() {
-		page, before = take(from.descend(until, q.Suspended), q.Limit)
-		slices.Reverse(page)
-		return page, before, first(from.ascend(until+1, q.Suspended))
-	}
-	page, after = take(upTo(until, from.ascend(since, q.Suspended)), q.Limit)
-	if !q.Since.IsZero() {
-		before = first(from.descend(since-1, q.Suspended))
-	}
-	return page, before, after
+	return page, time.Time{}
 }
 
-// upTo yields the records, in ascending order, that were created at or before a time.
-func upTo(until int64, records iter.Seq[*record]) iter.Seq[*record] {
-	return func(yield func(*record) bool) {
-		for r := range records {
-			if r.created > until || !yield(r) {
+// first returns the time of the first, the zero time if there is none.
+func first(entries iter.Seq[entry]) time.Time {
+	for e := range entries {
+		return fromMillis(e.created())
+	}
+	return time.Time{}
+}
+
+// upTo yields those, of some in ascending order, that were created at or before a time.
+func upTo(until int64, entries iter.Seq[entry]) iter.Seq[entry] {
+	return func(yield func(entry) bool) {
+		for e := range entries {
+			if e.created() > until || !yield(e) {
 				return
 			}
 		}

@@ -35,9 +35,11 @@ type Store struct {
 	// below without a lock. To change something, a writer holds every lock that belongs to it
 	// at once, so that each write happens in one moment; a reader holds only one lock.
 	writing sync.Mutex
-	byID    shards[uuid.UUID]
-	byKey   shards[string]
+	records slab
+	byID    index
+	byKey   index
 	listing listing
+	pages   sync.Pool // of *[]record
 }
 
 var (
@@ -50,12 +52,10 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{
-		now:     o.Now,
-		byID:    newShards[uuid.UUID](),
-		byKey:   newShards[string](),
-		listing: newListing(),
-	}
+	s := &Store{now: o.Now}
+	s.byID, s.byKey = newIndex(&s.records, ofIDs), newIndex(&s.records, ofKeys)
+	s.listing = newListing(&s.records)
+	return s
 }
 
 // Create implements [license.Store].
@@ -71,20 +71,20 @@ func (s *Store) Create(ctx context.Context, l *license.License) error {
 	if _, err := s.inTheWay(l); err != nil {
 		return fmt.Errorf("memstore: creating license %s: %w", l.ID, err)
 	}
-	s.replace(nil, l)
+	s.replace(0, l)
 	return nil
 }
 
 // inTheWay returns the record, if any, that has the id or else the key of a new license,
 // with the error that says which.
-func (s *Store) inTheWay(l *license.License) (*record, error) {
-	if r := s.byID.of(l.ID).records[l.ID]; r != nil {
+func (s *Store) inTheWay(l *license.License) (ref, error) {
+	if r := s.byID.find(string(l.ID[:])); r != 0 {
 		return r, license.ErrIDExists
 	}
-	if r := s.byKey.of(l.Key).records[l.Key]; r != nil {
+	if r := s.byKey.find(l.Key); r != 0 {
 		return r, license.ErrKeyExists
 	}
-	return nil, nil
+	return 0, nil
 }
 
 // Get implements [license.Store].
@@ -92,31 +92,25 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (*license.License, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := s.byID.get(id)
-	if r == nil {
-		return nil, fmt.Errorf("memstore: getting license %s: %w", id, license.ErrNotFound)
+	if l := s.byID.read(string(id[:]), (*slot).license); l != nil {
+		return l, nil
 	}
-	return r.license(), nil
+	return nil, fmt.Errorf("memstore: getting license %s: %w", id, license.ErrNotFound)
 }
 
 // GetByKey implements [license.Store].
 func (s *Store) GetByKey(ctx context.Context, key string) (*license.License, error) {
-	r, err := s.getByKey(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return r.license(), nil
+	return s.getByKey(ctx, key, (*slot).license)
 }
 
-func (s *Store) getByKey(ctx context.Context, key string) (*record, error) {
+func (s *Store) getByKey(ctx context.Context, key string, use func(*slot) *license.License) (*license.License, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := s.byKey.get(key)
-	if r == nil {
-		return nil, fmt.Errorf("memstore: getting a license by key: %w", license.ErrNotFound)
+	if l := s.byKey.read(key, use); l != nil {
+		return l, nil
 	}
-	return r, nil
+	return nil, fmt.Errorf("memstore: getting a license by key: %w", license.ErrNotFound)
 }
 
 // List implements [license.Store].
@@ -129,7 +123,10 @@ func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error
 		return nil, err
 	}
 	p := new(license.Page)
-	p.Licenses = licenses(s.listing.find(q, p))
+	records := s.takeRecords()
+	defer s.returnRecords(records)
+	*records = s.listing.find(q, p, *records)
+	p.Licenses = licenses(*records)
 	return p, nil
 }
 
@@ -143,12 +140,32 @@ func (s *Store) LendPage(ctx context.Context, q license.Query, use func(*license
 		return nil, err
 	}
 	p := new(license.Page)
+	records := s.takeRecords()
+	defer s.returnRecords(records)
+	*records = s.listing.find(q, p, *records)
 	var lent license.License
-	for _, r := range s.listing.find(q, p) {
-		r.into(&lent, lent.Packages[:0], lent.Meta[:0])
+	for i := range *records {
+		(*records)[i].into(&lent, lent.Packages[:0], lent.Meta[:0])
 		use(&lent)
 	}
 	return p, nil
+}
+
+// takeRecords returns room for the records of a page.
+func (s *Store) takeRecords() *[]record {
+	if records, ok := s.pages.Get().(*[]record); ok {
+		return records
+	}
+	return new([]record)
+}
+
+func (s *Store) returnRecords(records *[]record) {
+	if cap(*records) > 2*license.MaxLimit { // one huge page must not stay in memory for ever
+		return
+	}
+	clear(*records) // they would keep the text of what may be deleted
+	*records = (*records)[:0]
+	s.pages.Put(records)
 }
 
 // Update implements [license.Store].
@@ -161,17 +178,17 @@ func (s *Store) Update(ctx context.Context, l *license.License) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	old, err := s.current(l.ID, l.Revision)
+	at, old, err := s.current(l.ID, l.Revision)
 	if err != nil {
 		return fmt.Errorf("memstore: updating license %s: %w", l.ID, err)
 	}
-	if other := s.byKey.of(l.Key).records[l.Key]; other != nil && other != old {
+	if other := s.byKey.find(l.Key); other != 0 && other != at {
 		return fmt.Errorf("memstore: updating license %s: %w", l.ID, license.ErrKeyExists)
 	}
 	l.CreatedAt = fromMillis(old.created)
 	l.UpdatedAt = fromMillis(max(old.updated, s.now().UnixMilli()))
 	l.Revision = old.revision() + 1
-	s.replace(old, l)
+	s.replace(at, l)
 	return nil
 }
 
@@ -182,48 +199,51 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, revision int64) error 
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	old, err := s.current(id, revision)
+	at, _, err := s.current(id, revision)
 	if err != nil {
 		return fmt.Errorf("memstore: deleting license %s: %w", id, err)
 	}
-	s.replace(old, nil)
+	s.replace(at, nil)
 	return nil
 }
 
 // current returns the record of a license that has this revision, or any if it is zero.
-func (s *Store) current(id uuid.UUID, revision int64) (*record, error) {
-	r := s.byID.of(id).records[id]
-	if r == nil {
-		return nil, license.ErrNotFound
+func (s *Store) current(id uuid.UUID, revision int64) (ref, *record, error) {
+	at := s.byID.find(string(id[:]))
+	if at == 0 {
+		return 0, nil, license.ErrNotFound
 	}
+	r := &s.records.at(at).record
 	if revision != 0 && revision != r.revision() {
-		return nil, license.ErrRevisionMismatch
+		return 0, nil, license.ErrRevisionMismatch
 	}
-	return r, nil
+	return at, r, nil
 }
 
-// replace puts l in the place of old, either of which may be nil, in one moment.
-func (s *Store) replace(old *record, l *license.License) {
-	id, oldKey, newKey := uuid.Nil, "", ""
-	if old != nil {
-		id, oldKey = old.id, old.key()
+// replace puts l in the place of the record at old, either of which may be nothing, in one moment.
+func (s *Store) replace(old ref, l *license.License) {
+	var id, oldKey, newKey string
+	if old != 0 {
+		r := s.records.at(old)
+		id, oldKey = string(r.id[:]), r.key()
 	}
 	if l != nil {
-		id, newKey = l.ID, l.Key
+		id, newKey = string(l.ID[:]), l.Key
 	}
 	defer s.byID.lock(id, id)()
 	defer s.byKey.lock(oldKey, newKey)()
 	s.listing.mu.Lock()
 	defer s.listing.mu.Unlock()
 
-	if old != nil {
+	if old != 0 {
 		s.listing.remove(old)
-		delete(s.byKey.of(oldKey).records, oldKey)
-		delete(s.byID.of(id).records, id)
+		s.byKey.remove(oldKey, old)
+		s.byID.remove(id, old)
+		s.records.release(old)
 	}
 	if l != nil {
-		r := s.listing.add(l)
-		s.byKey.of(newKey).records[r.key()] = r
-		s.byID.of(id).records[id] = r
+		at := s.listing.add(l)
+		s.byKey.add(newKey, at)
+		s.byID.add(id, at)
 	}
 }

@@ -3,28 +3,26 @@ package memstore
 import (
 	"iter"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/privatepkgs/license"
 )
 
-// record is a license as the store keeps it. It never changes what it says, so that a reader needs the
-// lock only to find it, and it is small: one allocation for all text of its own, times
-// as integers, and what many licenses have in common shared.
+// record is a license as the store keeps it. It is small: one allocation for all text of its own,
+// times as integers, and what many licenses have in common shared. What it refers to never changes, so
+// a copy says the same for ever.
 type record struct {
 	id               uuid.UUID
 	text             string // key, name and meta in one
-	keyLen, nameLen  uint8  // at most license.MaxKeyLen and MaxNameLen
+	constraint       *license.Constraint
+	packages         [inlinePackages]*packageEntry // nil where there are fewer
+	morePackages     *[]*packageEntry              // nil where there are no more
+	created, updated int64                         // milliseconds
+	keyLen, nameLen  uint8                         // at most license.MaxKeyLen and MaxNameLen
 	suspended        bool
 	revisionHigh     uint8 // 40 bits, for as many updates as one license has in weeks of nothing else
 	revisionLow      uint32
-	constraint       *license.Constraint
-	packages         [inlinePackages]*packageEntry   // nil where there are fewer
-	morePackages     *[]*packageEntry                // nil where there are no more
-	created, updated int64                           // milliseconds
-	shared           atomic.Pointer[license.License] // what Store.Shared gives, once it was asked
 }
 
 // inlinePackages is how many packages most licenses have at most: these cost no
@@ -80,17 +78,18 @@ func (r *record) license() *license.License {
 
 // licenses returns copies that the caller may change. They lie side by side: a few large allocations
 // rather than some for each.
-func licenses(records []*record) []*license.License {
+func licenses(records []record) []*license.License {
 	packages, meta := 0, 0
-	for _, r := range records {
+	for i := range records {
+		r := &records[i]
 		packages += r.packageCount()
 		meta += len(r.meta())
 	}
 	copies, names, metas := make([]license.License, len(records)), make([]string, 0, packages), make([]byte, 0, meta)
 	page := make([]*license.License, len(records))
-	for i, r := range records {
+	for i := range records {
 		l := &copies[i]
-		r.into(l, names, metas)
+		records[i].into(l, names, metas)
 		names, metas = l.Packages[len(l.Packages):], l.Meta[len(l.Meta):]
 		l.Packages, l.Meta = slices.Clip(l.Packages), slices.Clip(l.Meta)
 		page[i] = l
@@ -115,14 +114,6 @@ func (r *record) into(l *license.License, names []string, meta []byte) {
 		UpdatedAt:  fromMillis(r.updated),
 		Revision:   r.revision(),
 	}
-}
-
-// before is the order of a listing.
-func (r *record) before(other *record) bool {
-	if r.created != other.created {
-		return r.created < other.created
-	}
-	return string(r.id[:]) < string(other.id[:])
 }
 
 func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -14,14 +14,15 @@ func (s *Store) Shared() license.KeyGetter { return shared{s} }
 type shared struct{ store *Store }
 
 func (v shared) GetByKey(ctx context.Context, key string) (*license.License, error) {
-	r, err := v.store.getByKey(ctx, key)
-	if err != nil {
-		return nil, err
+	return v.store.getByKey(ctx, key, (*slot).share)
+}
+
+// share returns the same license to all.
+func (s *slot) share() *license.License {
+	if l := s.shared.Load(); l != nil {
+		return l
 	}
-	if l := r.shared.Load(); l != nil {
-		return l, nil
-	}
-	l := r.license()
-	r.shared.Store(l) // others may do so as well: one is as good as another
-	return l, nil
+	l := s.license()
+	s.shared.Store(l) // others may do so as well: one is as good as another
+	return l
 }
