@@ -246,11 +246,11 @@ func (c *Checker) CheckPackage(ctx context.Context, key string, r Request) (Deci
 // CheckVersion decides whether the license with this key opens one version of a package, see
 // [License.CheckVersion]. Errors are as with [Checker.CheckPackage].
 func (c *Checker) CheckVersion(ctx context.Context, key string, r Request) (Decision, error) {
-	d, err := c.CheckPackage(ctx, key, r)
+	l, err := c.find(ctx, key, &r)
 	if err != nil {
 		return Decision{}, err
 	}
-	return d.ForVersion(r.Version, r.ReleasedAt), nil
+	return l.CheckVersion(r), nil // l is nil when there is none
 }
 
 func (c *Checker) find(ctx context.Context, key string, r *Request) (*License, error) {

@@ -46,14 +46,14 @@ type License struct {
 	// Suspended denies everything until it is taken back.
 	Suspended bool
 
+	// Packages are the names that the license opens: 1 to [MaxPackages], distinct, each 1
+	// to [MaxPackageLen] bytes without spaces and control characters.
+	Packages []string
+
 	// Meta is a JSON object of the seller's own, kept as it was given except for
 	// insignificant white space: big numbers, the order of members and all. At most
 	// [MaxMetaLen] bytes and [MaxMetaDepth] levels. Nil means {}.
 	Meta json.RawMessage
-
-	// Packages are the names that the license opens: 1 to [MaxPackages], distinct, each 1
-	// to [MaxPackageLen] bytes without spaces and control characters.
-	Packages []string
 
 	// CreatedAt and UpdatedAt are kept in whole milliseconds.
 	CreatedAt, UpdatedAt time.Time

@@ -13,16 +13,16 @@ import (
 // times as integers, and what many licenses have in common shared. What it refers to never changes, so
 // a copy says the same for ever.
 type record struct {
-	id               uuid.UUID
 	text             string // key, name and meta in one
-	constraint       *license.Constraint
-	packages         [inlinePackages]*packageEntry // nil where there are fewer
-	morePackages     *[]*packageEntry              // nil where there are no more
-	created, updated int64                         // milliseconds
-	keyLen, nameLen  uint8                         // at most license.MaxKeyLen and MaxNameLen
+	keyLen, nameLen  uint8  // at most license.MaxKeyLen and MaxNameLen
 	suspended        bool
 	revisionHigh     uint8 // 40 bits, for as many updates as one license has in weeks of nothing else
 	revisionLow      uint32
+	constraint       *license.Constraint
+	packages         [inlinePackages]*packageEntry // nil where there are fewer
+	morePackages     *[]*packageEntry              // nil where there are no more
+	id               uuid.UUID
+	created, updated int64 // milliseconds
 }
 
 // inlinePackages is how many packages most licenses have at most: these cost no

@@ -11,11 +11,11 @@ import (
 // and tree that has it, in an order that no cache can foresee.
 type ref uint32
 
-// slot is where a record lies.
+// slot is where a record lies. What a check reads comes first, side by side.
 type slot struct {
-	record
-	shared atomic.Pointer[license.License] // what Store.Shared gives, once it was asked
 	next   [indexKinds]ref                 // in the chain of each index
+	shared atomic.Pointer[license.License] // what Store.Shared gives, once it was asked
+	record
 }
 
 // slab holds the records of a store, many to an allocation. One writer at a time changes it. A slot
