@@ -79,7 +79,7 @@ func checkVersionRow(name, subject, version string, allowed bool) row {
 		subject := checking(c, version, allowed)
 		ratio, err := b.compare(faster, func(*bench) (sides, error) {
 			baseline, err := checkingByHand(version, allowed)
-			return sides{subject, baseline}, err
+			return sides{subject: subject, baseline: baseline}, err
 		})
 		if err != nil {
 			return nil, err
@@ -145,8 +145,8 @@ func compareListing(*bench) (sides, error) {
 	}
 	var kept []string
 	return sides{
-		measure.Each(func(int) error { kept = ours(kept[:0]); return nil }),
-		measure.Each(func(int) error { kept = byHand(kept[:0]); return nil }),
+		subject:  measure.Each(func(int) error { kept = ours(kept[:0]); return nil }),
+		baseline: measure.Each(func(int) error { kept = byHand(kept[:0]); return nil }),
 	}, nil
 }
 

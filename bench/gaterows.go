@@ -70,7 +70,8 @@ func compareArtifact(b *bench) (sides, error) {
 	if _, err := gate.get("/@acme/package-00/-/package-00-1.5.0.tgz", unknown); err == nil {
 		return sides{}, errors.New("the gate lets an unknown key through")
 	}
-	return b.both(gate, plain, func(i int) load.Request { return requests[i%len(requests)] })
+	next := func(i int) load.Request { return requests[i%len(requests)] }
+	return b.both(gate, plain, next, next)
 }
 
 func packumentRow() row {
@@ -111,7 +112,7 @@ func packumentRow() row {
 			return nil, errors.Join(fmt.Errorf("%d versions are left and not %d", n, kept), err)
 		}
 		ratio, err := b.compare(faster, func(*bench) (sides, error) {
-			return sides{measure.Each(rewrite), measure.Each(decode)}, nil
+			return sides{subject: measure.Each(rewrite), baseline: measure.Each(decode)}, nil
 		})
 		if err != nil {
 			return nil, err

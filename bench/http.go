@@ -88,14 +88,17 @@ func (b *bench) compareWithBare(store string, uris []string) (sides, error) {
 		}
 		requests = append(requests, load.NewRequest(http.MethodGet, uri, apiToken, "", http.StatusOK))
 	}
-	return b.both(ours, bare, func(i int) load.Request { return requests[i%len(requests)] })
+	next := func(i int) load.Request { return requests[i%len(requests)] }
+	return b.both(ours, bare, next, next)
 }
 
-// both has two servers answer the same requests.
-func (b *bench) both(subject, baseline *child, next func(i int) load.Request) (s sides, err error) {
-	if s.subject, err = b.requests(subject, next); err != nil {
+// both has two servers answer requests.
+func (b *bench) both(subject, baseline *child, ours, theirs func(i int) load.Request) (sides, error) {
+	s := sides{served: true}
+	var err error
+	if s.subject, err = b.requests(subject, ours); err != nil {
 		return sides{}, err
 	}
-	s.baseline, err = b.requests(baseline, next)
+	s.baseline, err = b.requests(baseline, theirs)
 	return s, err
 }

@@ -56,7 +56,7 @@ func importRow(name, database, baseline string, open func(b *bench) (*sqlstore.S
 			l, err := s.Get(nothing(), idOf(b.imported-1)) // the last is there
 			return took, errors.Join(err, same(l, b.catalogue.license(b.imported-1)), s.Close())
 		}
-		return sides{once(subject), once(baseline)}, nil
+		return sides{subject: once(subject), baseline: once(baseline)}, nil
 	})
 }
 

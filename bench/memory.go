@@ -78,8 +78,8 @@ func compareDecision(b *bench) (sides, error) {
 		}
 	}
 	return sides{
-		measure.Each(check),
-		measure.Each(func(i int) error {
+		subject: measure.Each(check),
+		baseline: measure.Each(func(i int) error {
 			if bare[keys[i%len(keys)]] == nil {
 				return license.ErrNotFound
 			}
@@ -131,7 +131,7 @@ func (b *bench) comparePages(s license.Store, err error) (sides, error) {
 			return err
 		})
 	}
-	return sides{page(b.stored / 10 * 9), page(0)}, nil
+	return sides{subject: page(b.stored / 10 * 9), baseline: page(0)}, nil
 }
 
 // same reports what differs between two licenses.

@@ -181,7 +181,7 @@ func (b *bench) body(i int) string {
 	return string(body)
 }
 
-func (b *bench) compareWithPeer(found func(b *bench, i int) (first, count int), ours, theirs func(b *bench, i int) load.Request) (s sides, err error) {
+func (b *bench) compareWithPeer(found func(b *bench, i int) (first, count int), ours, theirs func(b *bench, i int) load.Request) (sides, error) {
 	path, err := b.sqliteFile(b.peer)
 	if err != nil {
 		return sides{}, err
@@ -205,11 +205,9 @@ func (b *bench) compareWithPeer(found func(b *bench, i int) (first, count int), 
 			return sides{}, err
 		}
 	}
-	if s.subject, err = b.requests(subject, func(i int) load.Request { return ours(b, i) }); err != nil {
-		return sides{}, err
-	}
-	s.baseline, err = b.requests(baseline, func(i int) load.Request { return theirs(b, i) })
-	return s, err
+	return b.both(subject, baseline,
+		func(i int) load.Request { return ours(b, i) },
+		func(i int) load.Request { return theirs(b, i) })
 }
 
 // answersWith sees to it that the answer to a request holds certain licenses and no others.

@@ -116,8 +116,8 @@ func compareGet(b *bench, s license.Store, h *byHand) (sides, error) {
 		return sides{}, err
 	}
 	return sides{
-		measure.Each(func(int) error { _, err := s.Get(nothing(), idOf(rand.IntN(b.stored))); return err }),
-		measure.Each(func(int) error { _, err := read(nothing(), h.get, ids(rand.IntN(b.stored))); return err }),
+		subject:  measure.Each(func(int) error { _, err := s.Get(nothing(), idOf(rand.IntN(b.stored))); return err }),
+		baseline: measure.Each(func(int) error { _, err := read(nothing(), h.get, ids(rand.IntN(b.stored))); return err }),
 	}, nil
 }
 
@@ -127,8 +127,8 @@ func compareGetByKey(b *bench, s license.Store, h *byHand) (sides, error) {
 		return sides{}, err
 	}
 	return sides{
-		measure.Each(func(int) error { _, err := s.GetByKey(nothing(), keyOf(rand.IntN(b.stored))); return err }),
-		measure.Each(func(int) error { _, err := read(nothing(), h.getByKey, keys(rand.IntN(b.stored))); return err }),
+		subject:  measure.Each(func(int) error { _, err := s.GetByKey(nothing(), keyOf(rand.IntN(b.stored))); return err }),
+		baseline: measure.Each(func(int) error { _, err := read(nothing(), h.getByKey, keys(rand.IntN(b.stored))); return err }),
 	}, nil
 }
 
@@ -160,8 +160,8 @@ func (b *bench) sameReads(s license.Store, stmt *sql.Stmt, argument func(i int) 
 
 func compareCreate(b *bench, s license.Store, h *byHand) (sides, error) {
 	return sides{
-		b.creating(func(l *license.License) error { return s.Create(nothing(), l) }),
-		b.creating(func(l *license.License) error {
+		subject: b.creating(func(l *license.License) error { return s.Create(nothing(), l) }),
+		baseline: b.creating(func(l *license.License) error {
 			columns, err := bareOf(l)
 			if err != nil {
 				return err
@@ -193,12 +193,12 @@ func compareUpdate(b *bench, s license.Store, h *byHand) (sides, error) {
 		}
 	}
 	return sides{
-		measure.Each(func(i int) error {
+		subject: measure.Each(func(i int) error {
 			l := ours[i%known]
 			l.Name = names[i/known%2]
 			return s.Update(nothing(), l)
 		}),
-		measure.Each(func(i int) error {
+		baseline: measure.Each(func(i int) error {
 			l := &byHand[i%known]
 			l.name = names[i/known%2]
 			err := h.replace(nothing(), *l)
