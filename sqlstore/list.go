@@ -177,16 +177,15 @@ func (r *pageReader) read(backward bool, from place, to int64, limit int) (found
 		args = append(args, *r.query.Suspended)
 	}
 	err = r.on.each(r.ctx, pageQuery(backward, byPackage, bySuspended), args, func(row Row) (err error) {
-		var count int
 		var texts string
 		var beside int64
-		if err := row.Scan(&count, &texts, &beside); err != nil {
+		if err := row.Scan(&texts, &beside); err != nil {
 			return err
 		}
 		if beside >= 0 {
 			before = time.UnixMilli(beside).UTC()
 		}
-		found, err = readRows(count, texts)
+		found, err = readRows(texts, limit)
 		return err
 	})
 	if err != nil {

@@ -43,25 +43,17 @@ func pageQuery(backward, byPackage, bySuspended bool) query {
 	return q
 }
 
-// rowText is what readRows reads: all columns as lines of one text, which a driver hands over in a
-// fraction of the time that ten values take. Only the name can hold a line break, so it comes last,
-// after its length in bytes, and the next text may follow at once. It is put there by itself, as it may be
-// empty, which concat_ws leaves out before SQLite 3.50.
-const rowText = `concat_ws('
-', l.id_hex, l.created_at, l.updated_at, l.revision, l.suspended,
-l.key, l.constraint_json, l.packages_json, l.meta_json, octet_length(l.name)) || '
-' || l.name`
-
 // The parts of a page: $1 and $2 are the place where it begins, $3 bounds the time on the
 // other side, $4 is the limit, and the filters follow. A subquery rather than a join leaves no
 // choice: the licenses of a package are looked up one by one, in order.
 //
-// A page is one row: how many licenses it has, their texts in one, in an order that the database may
-// choose, and the time of the license on the other side of the place, or -1: another query
-// would be another way to the server.
+// A license is read as the text that the view has of it, all columns as lines, which a driver hands over in a
+// fraction of the time that ten values take. A page is one row: the texts of its licenses in one, in an
+// order that the database may choose, and the time of the license on the other side of the place, or -1:
+// another query would be another way to the server.
 const (
-	fromLicenses = `SELECT ` + rowText + ` AS text FROM pkg_license_rows l WHERE `
-	fromPackages = `SELECT (SELECT ` + rowText + ` FROM pkg_license_rows l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
+	fromLicenses = `SELECT l.row_text AS text FROM pkg_license_rows l WHERE `
+	fromPackages = `SELECT (SELECT l.row_text FROM pkg_license_rows l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
 
 	besidesLicenses = `SELECT l.created_at FROM pkg_licenses l WHERE `
 	besidesPackages = `SELECT p.created_at FROM pkg_license_packages p WHERE p.package = $5 AND `
@@ -88,7 +80,8 @@ const (
 	beforeSuspendedPackages = `(p.suspended, p.created_at) < ($6, $1) AND (p.suspended, p.created_at) >= ($6, 0) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT 1`
 	behindSuspendedPackages = `(p.suspended, p.created_at) > ($6, $1) AND (p.suspended, p.created_at) <= ($6, 9223372036854775807) ORDER BY p.suspended, p.created_at, p.id LIMIT 1`
 
-	pageOf  = `SELECT count(page.text), COALESCE(string_agg(page.text, ''), ''), COALESCE((`
+	pageOf = `SELECT COALESCE(string_agg(page.text, '
+'), ''), COALESCE((`
 	pageIs  = `), -1) FROM (`
 	pageEnd = `) AS page`
 )

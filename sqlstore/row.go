@@ -30,12 +30,16 @@ func (s *Store) scanLicense(row Row) (*license.License, error) {
 	if err := row.Scan(&text); err != nil {
 		return nil, err
 	}
-	found, err := readRows(1, text)
-	if err != nil {
+	var st stored
+	r := lines{rest: text}
+	if err := r.read(&st); err != nil {
 		return nil, err
 	}
+	if r.rest != "" {
+		return nil, st.unreadable(errors.New("something follows it"))
+	}
 	l := new(license.License)
-	if err := s.decode(l, &found[0]); err != nil {
+	if err := s.decode(l, &st); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -89,22 +93,15 @@ func (s *Store) decodeAll(found []stored) ([]*license.License, error) {
 	return page, nil
 }
 
-// readRows reads a text of so many rows, each as the constant rowText makes it.
-func readRows(count int, text string) ([]stored, error) {
-	rows, r := make([]stored, count), lines{rest: text}
-	for i := range rows {
-		st := &rows[i]
-		st.id = r.id()
-		st.createdAt, st.updatedAt, st.revision = r.integer(), r.integer(), r.integer()
-		st.suspended = r.boolean()
-		st.key, st.constraint, st.packages, st.meta = r.line(), r.line(), r.line(), r.line()
-		st.name = r.text(r.integer())
-		if r.err != nil {
-			return nil, st.unreadable(r.err)
+// readRows reads the texts of licenses, as many as limit or so, one to a line or more.
+func readRows(text string, limit int) ([]stored, error) {
+	const minRow = 64 // bytes; no license takes fewer
+	rows, r := make([]stored, 0, min(limit, len(text)/minRow+1)), lines{rest: text}
+	for r.rest != "" {
+		rows = append(rows, stored{})
+		if err := r.read(&rows[len(rows)-1]); err != nil {
+			return nil, err
 		}
-	}
-	if r.rest != "" {
-		return nil, errors.New("what is stored cannot be read: something follows the last license")
 	}
 	return rows, nil
 }
@@ -115,16 +112,45 @@ type lines struct {
 	err  error
 }
 
-func (r *lines) line() string {
-	line, rest, ok := strings.Cut(r.rest, "\n")
-	if !ok {
+// read reads a license, as row_text has it.
+func (r *lines) read(st *stored) error {
+	st.id = r.id()
+	st.createdAt, st.updatedAt, st.revision = r.integer(), r.integer(), r.integer()
+	st.suspended = r.boolean()
+	st.name = r.text(r.integer())
+	st.key, st.constraint, st.packages, st.meta = r.line(), r.line(), r.line(), r.line()
+	if r.err != nil {
+		return st.unreadable(r.err)
+	}
+	return nil
+}
+
+func (r *lines) line() (line string) {
+	if r.rest == "" {
 		r.fail(errors.New("a column is missing"))
 	}
-	r.rest = rest
+	end := strings.IndexByte(r.rest, '\n')
+	if end < 0 {
+		line, r.rest = r.rest, ""
+		return line
+	}
+	line, r.rest = r.rest[:end], r.rest[end+1:]
 	return line
 }
 
 func (r *lines) integer() int64 {
+	n := int64(0)
+	for i := range min(len(r.rest), 19) { // with more digits it may be too large
+		if r.rest[i] == '\n' && i > 0 {
+			r.rest = r.rest[i+1:]
+			return n
+		}
+		if digit := r.rest[i] - '0'; digit <= 9 {
+			n = 10*n + int64(digit)
+			continue
+		}
+		break
+	}
 	n, err := strconv.ParseInt(r.line(), 10, 64)
 	r.fail(err)
 	return n
@@ -148,14 +174,14 @@ func (r *lines) id() (id uuid.UUID) {
 	return id
 }
 
-// text reads so many bytes.
+// text reads so many bytes and the end of their line.
 func (r *lines) text(n int64) string {
-	if n < 0 || n > int64(len(r.rest)) {
+	if n < 0 || n >= int64(len(r.rest)) || r.rest[n] != '\n' {
 		r.fail(errors.New("the name is cut"))
 		return ""
 	}
 	text := r.rest[:n]
-	r.rest = r.rest[n:]
+	r.rest = r.rest[n+1:]
 	return text
 }
 
@@ -180,15 +206,18 @@ func decodePackages(names []string, text string) ([]string, error) {
 	}
 	if ok && !strings.Contains(inner, `\`) {
 		names = slices.Grow(names, countPackages(text))
-		for name := range strings.SplitSeq(inner, `","`) {
+		for more := true; more; {
+			var name string
+			name, inner, more = strings.Cut(inner, `","`)
 			names = append(names, name)
 		}
 		return names, nil
 	}
-	if err := json.Unmarshal([]byte(text), &names); err != nil {
+	var escaped []string
+	if err := json.Unmarshal([]byte(text), &escaped); err != nil {
 		return nil, fmt.Errorf("reading packages: %w", err)
 	}
-	return names, nil
+	return append(names, escaped...), nil
 }
 
 // countPackages is how many names there are, or a few more where one of them looks like two.

@@ -29,14 +29,13 @@ func FuzzPackagesComeBackUnchanged(f *testing.F) {
 }
 
 func FuzzDecodeRowNeverPanics(f *testing.F) {
-	const row = "00112233445566778899AABBCCDDEEFF\n1\n2\n3\n0\nKEY\n{\"type\":\"none\"}\n[\"a\"]\n{}\n19\na name\nof two lines"
-	f.Add(uint8(1), row)
-	f.Add(uint8(2), row+row)
-	f.Add(uint8(1), "00112233445566778899aabbccddeeff\n1\n2\n3")
-	f.Fuzz(func(t *testing.T, count uint8, text string) {
-		found, err := readRows(int(count), text)
+	const row = "00112233445566778899AABBCCDDEEFF\n1\n2\n3\n0\n19\na name\nof two lines\nKEY\n{\"type\":\"none\"}\n[\"a\"]\n{}"
+	f.Add(row)
+	f.Add(row + "\n" + row)
+	f.Add("00112233445566778899aabbccddeeff\n1\n2\n3")
+	f.Fuzz(func(t *testing.T, text string) {
+		found, err := readRows(text, 1)
 		if err == nil {
-			require.Len(t, found, int(count))
 			_, _ = new(Store).decodeAll(found)
 		}
 	})

@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -243,4 +245,26 @@ FROM pkg_license_packages p LEFT JOIN pkg_licenses l ON l.id = p.id AND l.create
 	require.NoError(t, s.Delete(t.Context(), a.ID, 0))
 	require.NoError(t, s.Delete(t.Context(), b.ID, 0))
 	require.Empty(t, index())
+}
+
+// Whoever changes a row by hand need not know that a part of it is kept twice.
+func TestRowsChangedByHandReadRight(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, 1)
+	s := newStore(t, db, sqlstore.Options{})
+	want := newLicense("A")
+	require.NoError(t, s.Create(t.Context(), want))
+	_, err := db.ExecContext(t.Context(), `UPDATE pkg_licenses SET id = $1, key = 'B', name = $2, constraint_json = $3, suspended = 1,
+meta_json = '{"b":1}', packages_json = '["b"]', created_at = 1, updated_at = 2, revision = 3`, uuid.Max[:], "é\n2", `{"type":"date","value":4}`)
+	require.NoError(t, err)
+	*want = license.License{
+		ID: uuid.Max, Key: "B", Name: "é\n2", Constraint: license.DateConstraint(time.UnixMilli(4)), Suspended: true,
+		Meta: json.RawMessage(`{"b":1}`), Packages: []string{"b"}, CreatedAt: time.UnixMilli(1).UTC(), UpdatedAt: time.UnixMilli(2).UTC(), Revision: 3,
+	}
+	byID, err := s.Get(t.Context(), uuid.Max)
+	require.NoError(t, err)
+	require.Equal(t, want, byID)
+	page, err := s.List(t.Context(), license.Query{})
+	require.NoError(t, err)
+	require.Equal(t, []*license.License{want}, page.Licenses)
 }

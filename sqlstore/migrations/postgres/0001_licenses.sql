@@ -33,8 +33,11 @@ CREATE TABLE pkg_licenses (
     revision        BIGINT           NOT NULL
 );
 
--- What queries read: databases differ in how they write bytes as text.
-CREATE VIEW pkg_license_rows AS SELECT *, encode(id, 'hex') AS id_hex FROM pkg_licenses;
+-- What queries read: all columns as lines of one text. Only the name can hold a line break; its length
+-- in bytes is before it.
+CREATE VIEW pkg_license_rows AS SELECT id, key, suspended, created_at, concat_ws('
+', encode(id, 'hex'), created_at, updated_at, revision, suspended, octet_length(name), name,
+key, constraint_json, packages_json, meta_json) AS row_text FROM pkg_licenses;
 
 CREATE INDEX pkg_licenses_by_time ON pkg_licenses (created_at ASC, id ASC);
 CREATE INDEX pkg_licenses_by_suspended ON pkg_licenses (suspended, created_at ASC, id ASC);
