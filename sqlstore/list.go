@@ -69,16 +69,6 @@ func (s *Store) page(ctx context.Context, on reader, q license.Query) (*license.
 	return page, found, nil
 }
 
-// place is a point in the order of licenses.
-type place struct {
-	ms int64
-	id uuid.UUID
-}
-
-// The first and the last place of a millisecond.
-func startOf(ms int64) place { return place{ms, uuid.Nil} }
-func endOf(ms int64) place   { return place{ms, uuid.Max} }
-
 // The bounds of no bound.
 const (
 	firstMilli = 0
@@ -102,25 +92,25 @@ func (r *pageReader) forward(p *license.Page) ([]stored, error) {
 	if !r.query.Until.IsZero() {
 		to = r.query.Until.UnixMilli()
 	}
-	found, before, after, err := r.page(false, startOf(from), to)
+	found, before, after, err := r.page(queryForward, from, to)
 	p.Prev, p.Next = before, after
 	return found, err
 }
 
 // backward is forward for a page that is read from its end.
 func (r *pageReader) backward(p *license.Page) ([]stored, error) {
-	found, before, after, err := r.page(true, endOf(r.query.Until.UnixMilli()), firstMilli)
+	found, before, after, err := r.page(queryBackward, r.query.Until.UnixMilli(), firstMilli)
 	slices.Reverse(found)
 	p.Prev, p.Next = after, before
 	return found, err
 }
 
-// page reads a page from a place up to a time, in the order of the direction, and the
+// page reads a page from a time to another, in the direction of the query and its order, and the
 // times of the last license before it and of the first beyond it.
-func (r *pageReader) page(backward bool, from place, to int64) (page []stored, before, after time.Time, err error) {
+func (r *pageReader) page(q query, from, to int64) (page []stored, before, after time.Time, err error) {
 	none := time.Time{}
 	limit := r.query.Limit
-	found, before, err := r.read(backward, from, to, limit+1)
+	found, before, err := r.read(q, from, to, limit+1)
 	if err != nil || len(found) <= limit {
 		return found, before, none, err
 	}
@@ -128,15 +118,20 @@ func (r *pageReader) page(backward bool, from place, to int64) (page []stored, b
 	if beyond.createdAt != last {
 		return found[:limit], before, time.UnixMilli(beyond.createdAt).UTC(), nil
 	}
-	rest, err := r.rest(backward, place{last, beyond.id})
+	var rest []stored
+	next := last + 1
+	if q == queryForward {
+		rest, err = r.rest(last, beyond.id)
+	} else {
+		next = last - 1
+		rest, err = r.rest(last, uuid.Nil)
+		rest = slices.DeleteFunc(rest, func(st stored) bool { return compareIDs(st, beyond) > 0 })
+		slices.Reverse(rest)
+	}
 	if err != nil {
 		return nil, none, none, err
 	}
-	next := startOf(last + 1)
-	if backward {
-		next = endOf(last - 1)
-	}
-	after, err = r.nearest(backward, next, to)
+	after, err = r.nearest(q, next, to)
 	return append(found[:limit], rest...), before, after, err
 }
 
@@ -144,39 +139,39 @@ func (r *pageReader) page(backward bool, from place, to int64) (page []stored, b
 // may take it for better to read and sort more than is asked for.
 const restChunk = 1000
 
-// rest reads the licenses from a place on that share its millisecond.
-func (r *pageReader) rest(backward bool, from place) (rest []stored, err error) {
+// rest reads the licenses of a millisecond from an id on.
+func (r *pageReader) rest(ms int64, from uuid.UUID) (rest []stored, err error) {
 	for {
-		found, _, err := r.read(backward, from, from.ms, restChunk+1)
+		found, _, err := r.read(queryRest, ms, from[:], restChunk+1)
 		if err != nil || len(found) <= restChunk {
 			return append(rest, found...), err
 		}
-		rest, from.id = append(rest, found[:restChunk]...), found[restChunk].id
+		rest, from = append(rest, found[:restChunk]...), found[restChunk].id
 	}
 }
 
-// nearest returns the time of the first license from a place up to a time, or the zero
-// time.
-func (r *pageReader) nearest(backward bool, from place, to int64) (time.Time, error) {
-	found, _, err := r.read(backward, from, to, 1)
+// nearest returns the time of the first license from a time to another, or the zero time.
+func (r *pageReader) nearest(q query, from, to int64) (time.Time, error) {
+	found, _, err := r.read(q, from, to, 1)
 	if err != nil || len(found) == 0 {
 		return time.Time{}, err
 	}
 	return time.UnixMilli(found[0].createdAt).UTC(), nil
 }
 
-// read reads licenses in the order of the direction, and the time of the one before.
-func (r *pageReader) read(backward bool, from place, to int64, limit int) (found []stored, before time.Time, err error) {
+// read reads licenses in the order of the query, whose first arguments are from and to, and the time
+// of the one before.
+func (r *pageReader) read(q query, from int64, to any, limit int) (found []stored, before time.Time, err error) {
 	byPackage, bySuspended := r.query.Package != "", r.query.Suspended != nil
-	args := make([]any, 0, 6)
-	args = append(args, from.ms, from.id[:], to, limit)
+	args := make([]any, 0, 5)
+	args = append(args, from, to, limit)
 	if byPackage {
 		args = append(args, r.query.Package)
 	}
 	if bySuspended {
 		args = append(args, *r.query.Suspended)
 	}
-	err = r.on.each(r.ctx, pageQuery(backward, byPackage, bySuspended), args, func(row Row) (err error) {
+	err = r.on.each(r.ctx, pageQuery(q, byPackage, bySuspended), args, func(row Row) (err error) {
 		var texts string
 		var beside int64
 		if err := row.Scan(&texts, &beside); err != nil {
@@ -192,10 +187,12 @@ func (r *pageReader) read(backward bool, from place, to int64, limit int) (found
 		return nil, time.Time{}, err
 	}
 	slices.SortFunc(found, func(a, b stored) int {
-		if backward {
+		if q == queryBackward {
 			a, b = b, a
 		}
-		return cmp.Or(cmp.Compare(a.createdAt, b.createdAt), bytes.Compare(a.id[:], b.id[:]))
+		return cmp.Or(cmp.Compare(a.createdAt, b.createdAt), compareIDs(a, b))
 	})
 	return found, before, nil
 }
+
+func compareIDs(a, b stored) int { return bytes.Compare(a.id[:], b.id[:]) }

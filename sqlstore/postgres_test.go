@@ -54,10 +54,10 @@ func planArgs(name string, limit int) []string {
 	if direction == "backward" {
 		to = "0"
 	}
-	if limit > 1000 {
-		to = from // the rest of a millisecond
+	if direction == "rest" {
+		to = id
 	}
-	page := []string{from, id, to, fmt.Sprint(limit)}
+	page := []string{from, to, fmt.Sprint(limit)}
 	if strings.Contains(filters, "package") {
 		page = append(page, `'common'`)
 	}
@@ -71,7 +71,7 @@ func planArgs(name string, limit int) []string {
 		return []string{id, `'KEY'`}
 	case "delete":
 		return []string{id, `1`}
-	case "forward", "backward":
+	case "forward", "backward", "rest":
 		return page
 	}
 	return []string{map[string]string{"get by key": `'KEY'`, "get": id, "revision": id}[name]}
@@ -91,10 +91,12 @@ func TestPostgreSQLQueriesUseIndexes(t *testing.T) {
 		bySuspended = "pkg_licenses_by_suspended: "
 		byBoth      = "pkg_license_packages_by_suspended: (package = _) AND "
 
-		later          = "(ROW(created_at, id) >= ROW(_, _)) AND (created_at <= _)"
-		older          = "(ROW(created_at, id) <= ROW(_, _)) AND (created_at >= _)"
-		laterSuspended = "(ROW(suspended, created_at, id) >= ROW(_, _, _)) AND (ROW(suspended, created_at) <= ROW(_, _))"
-		olderSuspended = "(ROW(suspended, created_at, id) <= ROW(_, _, _)) AND (ROW(suspended, created_at) >= ROW(_, _))"
+		later          = "(created_at >= _) AND (created_at <= _)"
+		older          = "(created_at <= _) AND (created_at >= _)"
+		rest           = "(ROW(created_at, id) >= ROW(_, _)) AND (created_at <= _)"
+		laterSuspended = "(ROW(suspended, created_at) >= ROW(_, _)) AND (ROW(suspended, created_at) <= ROW(_, _))"
+		olderSuspended = "(ROW(suspended, created_at) <= ROW(_, _)) AND (ROW(suspended, created_at) >= ROW(_, _))"
+		restSuspended  = "(ROW(suspended, created_at, id) >= ROW(_, _, _)) AND (ROW(suspended, created_at) <= ROW(_, _))"
 
 		before          = "(created_at < _)"
 		behind          = "(created_at > _)"
@@ -117,6 +119,10 @@ func TestPostgreSQLQueriesUseIndexes(t *testing.T) {
 		"backward package":           {byPackage + older, byID, byPackage + behind},
 		"backward suspended":         {bySuspended + olderSuspended, bySuspended + behindSuspended},
 		"backward package suspended": {byBoth + olderSuspended, byID, byBoth + behindSuspended},
+		"rest":                       {byTime + rest, byTime + before},
+		"rest package":               {byPackage + rest, byID, byPackage + before},
+		"rest suspended":             {bySuspended + restSuspended, bySuspended + beforeSuspended},
+		"rest package suspended":     {byBoth + restSuspended, byID, byBoth + beforeSuspended},
 	}
 	db := openPostgres(t)
 	newPostgresStore(t, db)

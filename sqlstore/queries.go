@@ -14,8 +14,8 @@ const (
 	queryRevision
 	queryDelete
 
-	// A page is read in one of two directions, under any of four filters. The eight queries
-	// stand in the order that pageQuery computes.
+	// A page is read in one of two directions, and the rest of its last millisecond in one, under any
+	// of four filters. These queries stand in the order that pageQuery computes.
 	queryForward
 	queryForwardPackage
 	queryForwardSuspended
@@ -24,16 +24,16 @@ const (
 	queryBackwardPackage
 	queryBackwardSuspended
 	queryBackwardPackageSuspended
+	queryRest
+	queryRestPackage
+	queryRestSuspended
+	queryRestPackageSuspended
 
 	queryCount
 )
 
-// pageQuery returns the query of a page.
-func pageQuery(backward, byPackage, bySuspended bool) query {
-	q := queryForward
-	if backward {
-		q = queryBackward
-	}
+// pageQuery returns the query for some filters of queryForward, queryBackward or queryRest.
+func pageQuery(q query, byPackage, bySuspended bool) query {
 	if byPackage {
 		q += queryForwardPackage - queryForward
 	}
@@ -43,9 +43,10 @@ func pageQuery(backward, byPackage, bySuspended bool) query {
 	return q
 }
 
-// The parts of a page: $1 and $2 are the place where it begins, $3 bounds the time on the
-// other side, $4 is the limit, and the filters follow. A subquery rather than a join leaves no
-// choice: the licenses of a package are looked up one by one, in order.
+// The parts of a page: $1 is the time where it begins, $2 bounds the time on the other side, $3 is the
+// limit, and the filters follow. In the rest of a millisecond $1 is that and $2 the first id: in a page
+// SQLite would compare each row with the place of both once more, which took it a twelfth of the time. A
+// subquery rather than a join leaves no choice: the licenses of a package are looked up one by one, in order.
 //
 // A license is read as the text that the view has of it, all columns as lines, which a driver hands over in a
 // fraction of the time that ten values take. A page is one row: the texts of its licenses in one, in an
@@ -53,15 +54,17 @@ func pageQuery(backward, byPackage, bySuspended bool) query {
 // another query would be another way to the server.
 const (
 	fromLicenses = `SELECT l.row_text AS text FROM pkg_license_rows l WHERE `
-	fromPackages = `SELECT (SELECT l.row_text FROM pkg_license_rows l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $5 AND `
+	fromPackages = `SELECT (SELECT l.row_text FROM pkg_license_rows l WHERE l.id = p.id) AS text FROM pkg_license_packages p WHERE p.package = $4 AND `
 
 	besidesLicenses = `SELECT l.created_at FROM pkg_licenses l WHERE `
-	besidesPackages = `SELECT p.created_at FROM pkg_license_packages p WHERE p.package = $5 AND `
+	besidesPackages = `SELECT p.created_at FROM pkg_license_packages p WHERE p.package = $4 AND `
 
-	forwardLicenses  = `(l.created_at, l.id) >= ($1, $2) AND l.created_at <= $3 ORDER BY l.created_at, l.id LIMIT $4`
-	backwardLicenses = `(l.created_at, l.id) <= ($1, $2) AND l.created_at >= $3 ORDER BY l.created_at DESC, l.id DESC LIMIT $4`
-	forwardPackages  = `(p.created_at, p.id) >= ($1, $2) AND p.created_at <= $3 ORDER BY p.created_at, p.id LIMIT $4`
-	backwardPackages = `(p.created_at, p.id) <= ($1, $2) AND p.created_at >= $3 ORDER BY p.created_at DESC, p.id DESC LIMIT $4`
+	forwardLicenses  = `l.created_at >= $1 AND l.created_at <= $2 ORDER BY l.created_at, l.id LIMIT $3`
+	backwardLicenses = `l.created_at <= $1 AND l.created_at >= $2 ORDER BY l.created_at DESC, l.id DESC LIMIT $3`
+	forwardPackages  = `p.created_at >= $1 AND p.created_at <= $2 ORDER BY p.created_at, p.id LIMIT $3`
+	backwardPackages = `p.created_at <= $1 AND p.created_at >= $2 ORDER BY p.created_at DESC, p.id DESC LIMIT $3`
+	restLicenses     = `(l.created_at, l.id) >= ($1, $2) AND l.created_at <= $1 ORDER BY l.created_at, l.id LIMIT $3`
+	restPackages     = `(p.created_at, p.id) >= ($1, $2) AND p.created_at <= $1 ORDER BY p.created_at, p.id LIMIT $3`
 
 	beforeLicenses = `l.created_at < $1 ORDER BY l.created_at DESC, l.id DESC LIMIT 1`
 	behindLicenses = `l.created_at > $1 ORDER BY l.created_at, l.id LIMIT 1`
@@ -69,16 +72,18 @@ const (
 	behindPackages = `p.created_at > $1 ORDER BY p.created_at, p.id LIMIT 1`
 
 	// With suspended in the order, only the index that begins with it will do. Said as
-	// suspended = $5, PostgreSQL may take the index by time and look for the few among the many.
-	forwardSuspendedLicenses  = `(l.suspended, l.created_at, l.id) >= ($5, $1, $2) AND (l.suspended, l.created_at) <= ($5, $3) ORDER BY l.suspended, l.created_at, l.id LIMIT $4`
-	backwardSuspendedLicenses = `(l.suspended, l.created_at, l.id) <= ($5, $1, $2) AND (l.suspended, l.created_at) >= ($5, $3) ORDER BY l.suspended DESC, l.created_at DESC, l.id DESC LIMIT $4`
-	forwardSuspendedPackages  = `(p.suspended, p.created_at, p.id) >= ($6, $1, $2) AND (p.suspended, p.created_at) <= ($6, $3) ORDER BY p.suspended, p.created_at, p.id LIMIT $4`
-	backwardSuspendedPackages = `(p.suspended, p.created_at, p.id) <= ($6, $1, $2) AND (p.suspended, p.created_at) >= ($6, $3) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT $4`
+	// suspended = $4, PostgreSQL may take the index by time and look for the few among the many.
+	forwardSuspendedLicenses  = `(l.suspended, l.created_at) >= ($4, $1) AND (l.suspended, l.created_at) <= ($4, $2) ORDER BY l.suspended, l.created_at, l.id LIMIT $3`
+	backwardSuspendedLicenses = `(l.suspended, l.created_at) <= ($4, $1) AND (l.suspended, l.created_at) >= ($4, $2) ORDER BY l.suspended DESC, l.created_at DESC, l.id DESC LIMIT $3`
+	forwardSuspendedPackages  = `(p.suspended, p.created_at) >= ($5, $1) AND (p.suspended, p.created_at) <= ($5, $2) ORDER BY p.suspended, p.created_at, p.id LIMIT $3`
+	backwardSuspendedPackages = `(p.suspended, p.created_at) <= ($5, $1) AND (p.suspended, p.created_at) >= ($5, $2) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT $3`
+	restSuspendedLicenses     = `(l.suspended, l.created_at, l.id) >= ($4, $1, $2) AND (l.suspended, l.created_at) <= ($4, $1) ORDER BY l.suspended, l.created_at, l.id LIMIT $3`
+	restSuspendedPackages     = `(p.suspended, p.created_at, p.id) >= ($5, $1, $2) AND (p.suspended, p.created_at) <= ($5, $1) ORDER BY p.suspended, p.created_at, p.id LIMIT $3`
 
-	beforeSuspendedLicenses = `(l.suspended, l.created_at) < ($5, $1) AND (l.suspended, l.created_at) >= ($5, 0) ORDER BY l.suspended DESC, l.created_at DESC, l.id DESC LIMIT 1`
-	behindSuspendedLicenses = `(l.suspended, l.created_at) > ($5, $1) AND (l.suspended, l.created_at) <= ($5, 9223372036854775807) ORDER BY l.suspended, l.created_at, l.id LIMIT 1`
-	beforeSuspendedPackages = `(p.suspended, p.created_at) < ($6, $1) AND (p.suspended, p.created_at) >= ($6, 0) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT 1`
-	behindSuspendedPackages = `(p.suspended, p.created_at) > ($6, $1) AND (p.suspended, p.created_at) <= ($6, 9223372036854775807) ORDER BY p.suspended, p.created_at, p.id LIMIT 1`
+	beforeSuspendedLicenses = `(l.suspended, l.created_at) < ($4, $1) AND (l.suspended, l.created_at) >= ($4, 0) ORDER BY l.suspended DESC, l.created_at DESC, l.id DESC LIMIT 1`
+	behindSuspendedLicenses = `(l.suspended, l.created_at) > ($4, $1) AND (l.suspended, l.created_at) <= ($4, 9223372036854775807) ORDER BY l.suspended, l.created_at, l.id LIMIT 1`
+	beforeSuspendedPackages = `(p.suspended, p.created_at) < ($5, $1) AND (p.suspended, p.created_at) >= ($5, 0) ORDER BY p.suspended DESC, p.created_at DESC, p.id DESC LIMIT 1`
+	behindSuspendedPackages = `(p.suspended, p.created_at) > ($5, $1) AND (p.suspended, p.created_at) <= ($5, 9223372036854775807) ORDER BY p.suspended, p.created_at, p.id LIMIT 1`
 
 	pageOf = `SELECT COALESCE(string_agg(page.text, '
 '), ''), COALESCE((`
@@ -124,4 +129,8 @@ WHERE id = $1 AND (revision = $9 OR $9 = 0) RETURNING created_at, updated_at, re
 	queryBackwardPackage:          pageOf + besidesPackages + behindPackages + pageIs + fromPackages + backwardPackages + pageEnd,
 	queryBackwardSuspended:        pageOf + besidesLicenses + behindSuspendedLicenses + pageIs + fromLicenses + backwardSuspendedLicenses + pageEnd,
 	queryBackwardPackageSuspended: pageOf + besidesPackages + behindSuspendedPackages + pageIs + fromPackages + backwardSuspendedPackages + pageEnd,
+	queryRest:                     pageOf + besidesLicenses + beforeLicenses + pageIs + fromLicenses + restLicenses + pageEnd,
+	queryRestPackage:              pageOf + besidesPackages + beforePackages + pageIs + fromPackages + restPackages + pageEnd,
+	queryRestSuspended:            pageOf + besidesLicenses + beforeSuspendedLicenses + pageIs + fromLicenses + restSuspendedLicenses + pageEnd,
+	queryRestPackageSuspended:     pageOf + besidesPackages + beforeSuspendedPackages + pageIs + fromPackages + restSuspendedPackages + pageEnd,
 }

@@ -74,9 +74,9 @@ func TestStoreInTransactionKeepsTheContract(t *testing.T) {
 func TestSQLiteQueriesUseIndexes(t *testing.T) {
 	t.Parallel()
 	const (
-		byID  = "SEARCH pkg_licenses USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
-		later = "((created_at,id)>(?,?) AND created_at<?)"
-		older = "((created_at,id)<(?,?) AND created_at>?)"
+		byID    = "SEARCH pkg_licenses USING INDEX sqlite_autoindex_pkg_licenses_1 (id=?)"
+		between = "(created_at>? AND created_at<?)"
+		rest    = "((created_at,id)>(?,?) AND created_at<?)"
 
 		besides              = "SEARCH l USING COVERING INDEX pkg_licenses_by_time "
 		besidesPackage       = "SEARCH p USING PRIMARY KEY "
@@ -100,14 +100,18 @@ func TestSQLiteQueriesUseIndexes(t *testing.T) {
 		"update":                     {byID},
 		"revision":                   {byID},
 		"delete":                     {byID},
-		"forward":                    {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + later, besides + before},
-		"forward package":            {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)>(?,?) AND created_at<?)", byID, besidesPackage + beforeOf},
-		"forward suspended":          {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", besidesSuspended + inSuspended},
-		"forward package suspended":  {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", byID, besidesBoth + inSuspendedOfPackage},
-		"backward":                   {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + older, besides + behind},
-		"backward package":           {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)<(?,?) AND created_at>?)", byID, besidesPackage + behindOf},
-		"backward suspended":         {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", besidesSuspended + inSuspended},
-		"backward package suspended": {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)<(?,?,?) AND (suspended,created_at)>(?,?))", byID, besidesBoth + inSuspendedOfPackage},
+		"forward":                    {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + between, besides + before},
+		"forward package":            {"SEARCH p USING PRIMARY KEY (package=? AND created_at>? AND created_at<?)", byID, besidesPackage + beforeOf},
+		"forward suspended":          {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at)>(?,?) AND (suspended,created_at)<(?,?))", besidesSuspended + inSuspended},
+		"forward package suspended":  {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at)>(?,?) AND (suspended,created_at)<(?,?))", byID, besidesBoth + inSuspendedOfPackage},
+		"backward":                   {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + between, besides + behind},
+		"backward package":           {"SEARCH p USING PRIMARY KEY (package=? AND created_at>? AND created_at<?)", byID, besidesPackage + behindOf},
+		"backward suspended":         {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at)<(?,?) AND (suspended,created_at)>(?,?))", besidesSuspended + inSuspended},
+		"backward package suspended": {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at)<(?,?) AND (suspended,created_at)>(?,?))", byID, besidesBoth + inSuspendedOfPackage},
+		"rest":                       {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + rest, besides + before},
+		"rest package":               {"SEARCH p USING PRIMARY KEY (package=? AND (created_at,id)>(?,?) AND created_at<?)", byID, besidesPackage + beforeOf},
+		"rest suspended":             {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_suspended ((suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", besidesSuspended + inSuspended},
+		"rest package suspended":     {"SEARCH p USING COVERING INDEX pkg_license_packages_by_suspended (package=? AND (suspended,created_at,id)>(?,?,?) AND (suspended,created_at)<(?,?))", byID, besidesBoth + inSuspendedOfPackage},
 	}
 	require.Len(t, sqlstore.SQLite.QueryTexts(), sqlstore.QueryCount)
 	for _, analyzed := range []bool{false, true} {
