@@ -44,9 +44,9 @@ func pageQuery(q query, byPackage, bySuspended bool) query {
 }
 
 // The parts of a page: $1 is the time where it begins, $2 bounds the time on the other side, $3 is the
-// limit, and the filters follow. In the rest of a millisecond $1 is that and $2 the first id: in a page
-// SQLite would compare each row with the place of both once more, which took it a twelfth of the time. A
-// subquery rather than a join leaves no choice: the licenses of a package are looked up one by one, in order.
+// limit, and the filters follow. In the rest of a millisecond $1 is that and $2 the first id; in a page
+// SQLite would compare each row with the two once more. A subquery rather than a join leaves no choice: the
+// licenses of a package are looked up one by one, in order.
 //
 // A license is read as the text that the view has of it, all columns as lines, which a driver hands over in a
 // fraction of the time that ten values take. A page is one row: the texts of its licenses in one, in an

@@ -18,9 +18,9 @@ CREATE TABLE pkg_licenses (
     updated_at      INTEGER NOT NULL,
     revision        INTEGER NOT NULL,
 
-    -- What is no text, and the name, as the first lines of what queries read. To make them takes longer than all
-    -- else that reading does, so they are made when a license is written, by hand too. The functions are
-    -- those that the sqlite3 shells of today have: where one is unknown the table cannot be read.
+    -- What is no text, and the name, as the first lines of what queries read. To make them took a quarter of
+    -- the time of a page, so they are made when a license is written, by hand too. The functions are those
+    -- that older sqlite3 shells have as well: where one is unknown the table cannot be read.
     head TEXT NOT NULL GENERATED ALWAYS AS (hex(id) || '
 ' || created_at || '
 ' || updated_at || '
