@@ -1,6 +1,10 @@
 package httpapi
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+	"time"
+)
 
 // IdempotentID is what a test holds to be the same for ever.
 var IdempotentID = idempotentID
@@ -20,4 +24,10 @@ func Operations(h http.Handler) []string {
 		}
 	}
 	return list
+}
+
+// WithTimeout returns the context that a store gets.
+func WithTimeout(parent context.Context, timeout time.Duration) (ctx context.Context, cancel func()) {
+	d := withTimeout(parent, timeout)
+	return d, d.cancel
 }

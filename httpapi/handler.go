@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -199,8 +198,8 @@ func (a *api) handle(answer func(http.ResponseWriter, *http.Request) error) http
 }
 
 // forStore bounds what the store does for one request.
-func (a *api) forStore(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), a.storeTimeout)
+func (a *api) forStore(r *http.Request) *deadline {
+	return withTimeout(r.Context(), a.storeTimeout)
 }
 
 // send writes an answer whose body make appends to a buffer. Nothing is written before the body

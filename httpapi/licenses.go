@@ -19,8 +19,8 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.forStore(r)
-	defer cancel()
+	ctx := a.forStore(r)
+	defer ctx.cancel()
 	buffer := a.takeBuffer()
 	defer a.returnBuffer(buffer)
 	body, page, err := a.pageBody(ctx, buffer, q)
@@ -50,8 +50,8 @@ func (a *api) create(w http.ResponseWriter, r *http.Request, principal string) e
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.forStore(r)
-	defer cancel()
+	ctx := a.forStore(r)
+	defer ctx.cancel()
 	if key == "" {
 		err = a.store.Create(ctx, l)
 	} else {
@@ -77,8 +77,8 @@ func (a *api) lookup(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.forStore(r)
-	defer cancel()
+	ctx := a.forStore(r)
+	defer ctx.cancel()
 	l, err := a.store.GetByKey(ctx, key)
 	if err != nil {
 		return err
@@ -100,8 +100,8 @@ func (a *api) get(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.forStore(r)
-	defer cancel()
+	ctx := a.forStore(r)
+	defer ctx.cancel()
 	l, err := a.store.Get(ctx, id)
 	if err != nil {
 		return err
@@ -140,8 +140,8 @@ func (a *api) replace(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.forStore(r)
-	defer cancel()
+	ctx := a.forStore(r)
+	defer ctx.cancel()
 	l.ID = id
 	if l.Revision, err = a.revision(ctx, id, conditions); err != nil {
 		return err
@@ -165,8 +165,8 @@ func (a *api) delete(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := a.forStore(r)
-	defer cancel()
+	ctx := a.forStore(r)
+	defer ctx.cancel()
 	revision, err := a.revision(ctx, id, conditions)
 	if err != nil {
 		return err
