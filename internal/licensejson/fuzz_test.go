@@ -16,7 +16,8 @@ import (
 
 // FuzzBody holds three things for every text: nothing panics; what is accepted is valid, is
 // read by encoding/json as the same license, and reads the same when encoded again; what is
-// refused is refused in one of the two ways, with pointers and sentences that can be sent.
+// refused is refused in one of the two ways, with pointers and sentences that can be sent. And a
+// plain key is no other key.
 func FuzzBody(f *testing.F) {
 	for _, seed := range []string{
 		full, `{}`, `null`, ``, `{}{}`, `{"name":"a","Name":"b"}`,
@@ -26,6 +27,7 @@ func FuzzBody(f *testing.F) {
 		constraint(`{"type":"date","value":1697095609643}`), constraint(`{"type":"date","value":-0}`),
 		constraint(`{"type":"version","value":"\u003c2.0.0"}`), constraint(`{"type":"date","value":1e3}`),
 		packages(`["a","a",1,null]`),
+		` {"key" : "7K3QF-09VTX"}\n`, `{"key":"a","key":"b"}`, `{"key":"\u0041"}`, "{\"key\":\"\x7f\"}", `{"key":"a"}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -39,8 +41,12 @@ func FuzzBody(f *testing.F) {
 		if _, err := licensejson.DecodeReplacement(body, id); err != nil {
 			checkRefused(t, body, err)
 		}
-		if _, err := licensejson.DecodeKey(body); err != nil {
+		key, err := licensejson.AnyKey(body)
+		if err != nil {
 			checkRefused(t, body, err)
+		}
+		if plain, ok := licensejson.PlainKey(body); ok && (err != nil || plain != key) {
+			t.Fatalf("the plain key %q is %q, %v", plain, key, err)
 		}
 		l, err := licensejson.DecodeFull(body, new(constraintcache.Cache))
 		if err != nil {

@@ -7,6 +7,8 @@
 // problems are merged with those found here.
 //
 // An integer is a number without fraction and exponent: 1000, and neither 1e3 nor 1000.0.
+//
+// What is decoded shares no memory with the text.
 package licensejson
 
 import (
@@ -84,6 +86,13 @@ func DecodeFull(data []byte, known *constraintcache.Cache) (*license.License, er
 
 // DecodeKey decodes {"key": "..."}. The key may be one that no license can have.
 func DecodeKey(data []byte) (string, error) {
+	if key, ok := plainKey(data); ok {
+		return key, nil
+	}
+	return anyKey(data)
+}
+
+func anyKey(data []byte) (string, error) {
 	var key string
 	d := newDecoder(data)
 	if err := d.document([]field{{name: "key", read: d.text(&key), required: true}}); err != nil {
@@ -91,6 +100,24 @@ func DecodeKey(data []byte) (string, error) {
 	}
 	return key, d.invalid()
 }
+
+// plainKey decodes what nearly all clients send, a key of ASCII without escapes, in a fraction of
+// the time. It says nothing about other texts.
+func plainKey(data []byte) (key string, ok bool) {
+	for _, token := range []string{"{", `"key"`, ":", `"`} {
+		if data, ok = bytes.CutPrefix(trimSpace(data), []byte(token)); !ok {
+			return "", false
+		}
+	}
+	text, data, ok := bytes.Cut(data, []byte(`"`))
+	if !ok || bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' || r == '\\' }) {
+		return "", false
+	}
+	data, ok = bytes.CutPrefix(trimSpace(data), []byte("}"))
+	return string(text), ok && len(trimSpace(data)) == 0
+}
+
+func trimSpace(data []byte) []byte { return bytes.TrimLeft(data, " \t\r\n") }
 
 // ParseID parses the usual form of a UUID, 8-4-4-4-12 hexadecimal digits in either case, and
 // none of the other forms that [uuid.Parse] takes.

@@ -47,6 +47,24 @@ func TestDecodeNewKeepsWhatIsGiven(t *testing.T) {
 	assert.Zero(t, l.ID)
 }
 
+func TestWhatIsDecodedSharesNoMemoryWithTheText(t *testing.T) {
+	t.Parallel()
+	const body = `{"name":"ACME","key":"K","constraint":{"type":"version","value":"<2.0.0"},"meta":{"a":"b"},"packages":["p"]}`
+	text := []byte(body)
+	l, err := licensejson.DecodeNew(text)
+	require.NoError(t, err)
+	clear(text)
+	want, err := licensejson.DecodeNew([]byte(body))
+	require.NoError(t, err)
+	assert.Equal(t, want, l)
+
+	text = []byte(`{"key":"K"}`)
+	key, err := licensejson.DecodeKey(text)
+	require.NoError(t, err)
+	clear(text)
+	assert.Equal(t, "K", key)
+}
+
 func TestDecodeNewLeavesAnAbsentKeyToTheStore(t *testing.T) {
 	t.Parallel()
 	l, err := licensejson.DecodeNew([]byte(`{"constraint":{"type":"date","value":5},"packages":["p"]}`))
@@ -94,9 +112,17 @@ func TestDecodeFullKeepsIDKeyAndTimes(t *testing.T) {
 
 func TestDecodeKey(t *testing.T) {
 	t.Parallel()
-	key, err := licensejson.DecodeKey([]byte(`{"key":"K"}`))
-	require.NoError(t, err)
-	assert.Equal(t, "K", key)
+	for body, want := range map[string]string{
+		`{"key":"K"}`:                     "K",
+		"\r\n\t {\"key\" : \" K~!\" } \n": " K~!",
+		`{"key":""}`:                      "",
+		`{"key":"\u004b\""}`:              `K"`,
+		`{"\u006bey":"é"}`:                "é",
+	} {
+		key, err := licensejson.DecodeKey([]byte(body))
+		require.NoError(t, err)
+		assert.Equal(t, want, key)
+	}
 	for body, want := range map[string]string{
 		`{}`:                  "/key required",
 		`{"key":null}`:        "/key wrong_type",
