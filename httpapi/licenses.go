@@ -35,7 +35,9 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, _ string) error {
 }
 
 func (a *api) create(w http.ResponseWriter, r *http.Request, principal string) error {
-	body, err := readBody(w, r)
+	buffer := a.takeBuffer()
+	defer a.returnBuffer(buffer)
+	body, err := readBody(w, r, buffer)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,9 @@ func (a *api) create(w http.ResponseWriter, r *http.Request, principal string) e
 }
 
 func (a *api) lookup(w http.ResponseWriter, r *http.Request, _ string) error {
-	body, err := readBody(w, r)
+	buffer := a.takeBuffer()
+	defer a.returnBuffer(buffer)
+	body, err := readBody(w, r, buffer)
 	if err != nil {
 		return err
 	}
@@ -125,7 +129,9 @@ func (a *api) replace(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(w, r)
+	buffer := a.takeBuffer()
+	defer a.returnBuffer(buffer)
+	body, err := readBody(w, r, buffer)
 	if err != nil {
 		return err
 	}
