@@ -202,12 +202,12 @@ func (a *api) forStore(r *http.Request) *deadline {
 	return withTimeout(r.Context(), a.storeTimeout)
 }
 
-// send writes an answer whose body make appends to a buffer. Nothing is written before the body
-// is complete.
-func (a *api) send(w http.ResponseWriter, r *http.Request, status int, contentType string, appendBody func([]byte) []byte) {
+// send writes an answer whose body appendBody appends to a buffer. Nothing is written before the
+// body is complete.
+func (a *api) send(w http.ResponseWriter, r *http.Request, status int, appendBody func([]byte) []byte, header ...string) {
 	buffer := a.takeBuffer()
 	*buffer = appendBody((*buffer)[:0])
-	sendBytes(w, r, status, contentType, *buffer)
+	sendBytes(w, r, status, "application/json", *buffer, header...)
 	a.returnBuffer(buffer)
 }
 
@@ -225,20 +225,37 @@ func (a *api) returnBuffer(buffer *[]byte) {
 	}
 }
 
-func sendBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+// sendBytes writes an answer. More header fields are given as name, value, name, value; one
+// without a value is left out.
+func sendBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte, header ...string) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	setCommonHeaders(h)
+	values := make([]string, 0, 4+len(header)/2) // of all fields, which spares an allocation for each
+	set := func(name, value string) {            // name is in canonical form
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("Content-Type", contentType)
+	set("Content-Length", strconv.Itoa(len(body)))
+	set("Cache-Control", cacheControl)
+	set("X-Content-Type-Options", "nosniff")
+	for ; len(header) > 0; header = header[2:] {
+		if header[1] != "" {
+			set(header[0], header[1])
+		}
+	}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the client is gone: nobody is left to be told
 	}
 }
 
-// setCommonHeaders keeps answers, which hold keys, out of shared caches, and leaves others to
-// be asked for again with their ETag.
-func setCommonHeaders(h http.Header) {
-	h.Set("Cache-Control", "private, no-cache")
-	h.Set("X-Content-Type-Options", "nosniff")
+// sendNothing writes an answer without a body.
+func sendNothing(w http.ResponseWriter, status int) {
+	w.Header().Set("Cache-Control", cacheControl)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
 }
+
+// cacheControl keeps answers, which hold keys, out of shared caches, and leaves others to be asked
+// for again with their ETag.
+const cacheControl = "private, no-cache"

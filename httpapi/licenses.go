@@ -27,10 +27,7 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	if link := pageLinks(externalPath(r), q, page); link != "" {
-		w.Header().Set("Link", link)
-	}
-	sendBytes(w, r, http.StatusOK, "application/json", body)
+	sendBytes(w, r, http.StatusOK, "application/json", body, "Link", pageLinks(externalPath(r), q, page))
 	return nil
 }
 
@@ -62,8 +59,7 @@ func (a *api) create(w http.ResponseWriter, r *http.Request, principal string) e
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Location", externalPath(r)+"/"+l.ID.String())
-	a.sendLicense(w, r, http.StatusCreated, l)
+	a.send(w, r, http.StatusCreated, l.AppendJSON, "Etag", etag(l), "Location", externalPath(r)+"/"+l.ID.String())
 	return nil
 }
 
@@ -87,8 +83,8 @@ func (a *api) lookup(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Location", strings.TrimSuffix(externalPath(r), "lookup")+l.ID.String())
-	a.sendLicense(w, r, http.StatusOK, l)
+	location := strings.TrimSuffix(externalPath(r), "lookup") + l.ID.String()
+	a.send(w, r, http.StatusOK, l.AppendJSON, "Etag", etag(l), "Content-Location", location)
 	return nil
 }
 
@@ -110,17 +106,17 @@ func (a *api) get(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	modified, err := conditions.allowRead(etag(l))
+	tag := etag(l)
+	modified, err := conditions.allowRead(tag)
 	if err != nil {
 		return err
 	}
 	if !modified {
-		w.Header().Set("ETag", etag(l))
-		setCommonHeaders(w.Header())
-		w.WriteHeader(http.StatusNotModified)
+		w.Header().Set("ETag", tag)
+		sendNothing(w, http.StatusNotModified)
 		return nil
 	}
-	a.sendLicense(w, r, http.StatusOK, l)
+	a.send(w, r, http.StatusOK, l.AppendJSON, "Etag", tag)
 	return nil
 }
 
@@ -155,7 +151,7 @@ func (a *api) replace(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := a.store.Update(ctx, l); err != nil {
 		return err
 	}
-	a.sendLicense(w, r, http.StatusOK, l)
+	a.send(w, r, http.StatusOK, l.AppendJSON, "Etag", etag(l))
 	return nil
 }
 
@@ -180,8 +176,7 @@ func (a *api) delete(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := a.store.Delete(ctx, id, revision); err != nil {
 		return err
 	}
-	setCommonHeaders(w.Header())
-	w.WriteHeader(http.StatusNoContent)
+	sendNothing(w, http.StatusNoContent)
 	return nil
 }
 
@@ -192,11 +187,6 @@ func pathID(r *http.Request) (uuid.UUID, error) {
 		return uuid.Nil, license.ErrNotFound
 	}
 	return id, nil
-}
-
-func (a *api) sendLicense(w http.ResponseWriter, r *http.Request, status int, l *license.License) {
-	w.Header().Set("ETag", etag(l))
-	a.send(w, r, status, "application/json", l.AppendJSON)
 }
 
 // maxPagination is more than the pagination of a page takes, which precedes the licenses and is known
