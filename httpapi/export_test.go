@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/privatepkgs/license"
 )
 
 // IdempotentID is what a test holds to be the same for ever.
@@ -13,7 +15,7 @@ var IdempotentID = idempotentID
 var ParseQuery = parseQuery
 
 // EncodeQuery is how Link writes a query.
-var EncodeQuery = encodeQuery
+func EncodeQuery(q license.Query) string { return string(appendQuery(nil, q)) }
 
 // Operations lists "METHOD path" of all that a handler serves.
 func Operations(h http.Handler) []string {

@@ -248,49 +248,80 @@ func appendTime(b []byte, t time.Time) []byte {
 
 // pageLinks returns the value of Link (RFC 8288): the same list before and after the page.
 func pageLinks(path string, q license.Query, page *license.Page) string {
-	var links []string
+	b := make([]byte, 0, 256) // enough for nearly all, and not on the heap
 	if !page.Next.IsZero() {
 		next := q
 		next.Since = page.Next
 		if q.Since.IsZero() {
 			next.Until = time.Time{} // it said where this page ends, and the next lies behind
 		}
-		links = append(links, "<"+path+"?"+encodeQuery(next)+`>; rel="next"`)
+		b = appendLink(b, path, next, "next")
 	}
 	if !page.Prev.IsZero() {
 		prev := q
 		prev.Since, prev.Until = time.Time{}, page.Prev
-		links = append(links, "<"+path+"?"+encodeQuery(prev)+`>; rel="prev"`)
+		b = appendLink(b, path, prev, "prev")
 	}
-	return strings.Join(links, ", ")
+	return string(b)
 }
 
-func encodeQuery(q license.Query) string {
-	v := make(url.Values)
-	if !q.Since.IsZero() {
-		v.Set("since", strconv.FormatInt(q.Since.UnixMilli(), 10))
+func appendLink(b []byte, path string, q license.Query, rel string) []byte {
+	if len(b) > 0 {
+		b = append(b, ", "...)
 	}
-	if !q.Until.IsZero() {
-		v.Set("until", strconv.FormatInt(q.Until.UnixMilli(), 10))
+	b = append(b, '<')
+	b = append(b, path...)
+	b = append(b, '?')
+	b = appendQuery(b, q)
+	b = append(b, `>; rel="`...)
+	b = append(b, rel...)
+	return append(b, '"')
+}
+
+// appendQuery appends what parseQuery reads as q.
+func appendQuery(b []byte, q license.Query) []byte {
+	start := len(b)
+	parameter := func(name string) {
+		if len(b) > start {
+			b = append(b, '&')
+		}
+		b = append(b, name...)
 	}
 	if q.Limit != 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
+		parameter("limit=")
+		b = strconv.AppendInt(b, int64(q.Limit), 10)
 	}
 	if q.Package != "" {
-		v.Set("package", q.Package)
+		parameter("package=")
+		b = append(b, url.QueryEscape(q.Package)...)
+	}
+	if !q.Since.IsZero() {
+		parameter("since=")
+		b = strconv.AppendInt(b, q.Since.UnixMilli(), 10)
 	}
 	if q.Suspended != nil {
-		v.Set("suspended", strconv.FormatBool(*q.Suspended))
+		parameter("suspended=")
+		b = strconv.AppendBool(b, *q.Suspended)
 	}
-	return v.Encode()
+	if !q.Until.IsZero() {
+		parameter("until=")
+		b = strconv.AppendInt(b, q.Until.UnixMilli(), 10)
+	}
+	return b
 }
 
 // externalPath returns the path as the client sent it, with the prefix that was stripped on
 // the way here. It begins with one slash: two would name a host.
 func externalPath(r *http.Request) string {
 	p := r.URL.EscapedPath()
-	if u, err := url.ParseRequestURI(r.RequestURI); err == nil {
-		p = u.EscapedPath()
+	if sent, _, _ := strings.Cut(r.RequestURI, "?"); sent != p {
+		if u, err := url.ParseRequestURI(r.RequestURI); err == nil {
+			p = u.EscapedPath()
+		}
 	}
-	return "/" + strings.TrimLeft(p, "/")
+	rest := strings.TrimLeft(p, "/")
+	if slashes := len(p) - len(rest); slashes > 0 {
+		return p[slashes-1:]
+	}
+	return "/" + rest
 }
