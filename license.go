@@ -213,6 +213,15 @@ func appendUUID(b []byte, id uuid.UUID) []byte {
 	return b
 }
 
+// escaped has the bytes that a JSON string must not have as they are.
+var escaped = func() (table [256]bool) {
+	for c := range 0x20 {
+		table[c] = true
+	}
+	table['"'], table['\\'] = true, true
+	return table
+}()
+
 // appendJSONString appends s, which is valid UTF-8, as a JSON string (RFC 8259,
 // section 7) with nothing escaped that need not be.
 func appendJSONString(b []byte, s string) []byte {
@@ -221,7 +230,7 @@ func appendJSONString(b []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
+		if !escaped[c] {
 			continue
 		}
 		b = append(b, s[start:i]...)
