@@ -33,17 +33,29 @@ func LogRequests(logger *slog.Logger, next http.Handler) http.Handler {
 // loggedPath returns path with a * for each part that is neither a word of the API nor an
 // id: it may be a key that somebody took for an id, or a token.
 func loggedPath(path string) string {
+	hidden := false
+	for part := range strings.SplitSeq(path, "/") {
+		hidden = hidden || hides(part)
+	}
+	if !hidden { // as nearly always
+		return path
+	}
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
-		switch part {
-		case "", "v1", "licenses", "lookup", "openapi.json", "healthz":
-		default:
-			if len(part) != 36 || uuid.Validate(part) != nil {
-				parts[i] = "*"
-			}
+		if hides(part) {
+			parts[i] = "*"
 		}
 	}
 	return strings.Join(parts, "/")
+}
+
+func hides(part string) bool {
+	switch part {
+	case "", "v1", "licenses", "lookup", "openapi.json", "healthz":
+		return false
+	default:
+		return len(part) != 36 || uuid.Validate(part) != nil
+	}
 }
 
 // statusRecorder remembers the status of a response, 0 until there is one.
