@@ -62,12 +62,10 @@ func (p *pool) each(ctx context.Context, q query, args []any, row func(Row) erro
 		return err
 	}
 	if p.slots != nil {
-		select {
-		case p.slots <- struct{}{}:
-			defer func() { <-p.slots }()
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := p.takeSlot(ctx); err != nil {
+			return err
 		}
+		defer func() { <-p.slots }()
 		row = whileAlive(ctx, row)
 		ctx = context.WithoutCancel(ctx)
 	}
@@ -82,6 +80,21 @@ func (p *pool) each(ctx context.Context, q query, args []any, row func(Row) erro
 		rows, err = query()
 	}
 	return scan(row)(rows, err)
+}
+
+// takeSlot waits for a slot. Where one is free it does not ask for ctx.Done(), which may cost a timer.
+func (p *pool) takeSlot(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // whileAlive returns row, which fails once the context is done.
