@@ -38,16 +38,17 @@ func (k indexKind) has(r *record, name string) bool {
 // part holds the records of some hashes: the first of each, whom any others follow in a chain.
 // An entry takes a third of what it would take with the key, and no pointer.
 type part struct {
-	mu    sync.RWMutex
-	first map[uint32]ref
-	_     [32]byte // so that no two locks share a cache line
+	mu     sync.RWMutex
+	first  map[uint32]ref
+	shared map[string]*license.License // what Store.Shared gives, by key
+	_      [24]byte                    // so that no two locks share a cache line
 }
 
 func newIndex(records *slab, kind indexKind) index {
 	seed := maphash.MakeSeed()
 	x := index{records, kind, func(name string) uint32 { return uint32(maphash.String(seed, name)) }, new([partCount]part)}
 	for i := range x.parts {
-		x.parts[i].first = make(map[uint32]ref)
+		x.parts[i].first, x.parts[i].shared = make(map[uint32]ref), make(map[string]*license.License)
 	}
 	return x
 }
@@ -55,16 +56,42 @@ func newIndex(records *slab, kind indexKind) index {
 // part returns the part that a hash belongs to.
 func (x index) part(hash uint32) *part { return &x.parts[hash%partCount] }
 
-// read returns what use makes of the record with a name, nil if there is none.
-func (x index) read(name string, use func(*slot) *license.License) *license.License {
+// license returns a copy of the license with a name, nil if there is none.
+func (x index) license(name string) *license.License {
 	hash := x.hash(name)
 	p := x.part(hash)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	if at := x.findHashed(hash, name); at != 0 {
-		return use(x.records.at(at))
+	return x.copy(hash, name)
+}
+
+func (x index) copy(hash uint32, name string) *license.License {
+	at := x.findHashed(hash, name)
+	if at == 0 {
+		return nil
 	}
-	return nil
+	return x.records.at(at).license()
+}
+
+// shared is license, but that all are given the same copy, until the license changes.
+func (x index) shared(name string) *license.License {
+	hash := x.hash(name)
+	p := x.part(hash)
+	p.mu.RLock()
+	l := p.shared[name]
+	unknown := l == nil && x.findHashed(hash, name) == 0
+	p.mu.RUnlock()
+	if l != nil || unknown {
+		return l
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l = p.shared[name]; l == nil {
+		if l = x.copy(hash, name); l != nil {
+			p.shared[l.Key] = l
+		}
+	}
+	return l
 }
 
 // find returns the record with a name, 0 if there is none, to the writer.
@@ -91,6 +118,7 @@ func (x index) add(name string, at ref) {
 
 func (x index) remove(name string, at ref) {
 	hash := x.hash(name)
+	delete(x.part(hash).shared, name)
 	first := x.part(hash).first
 	next := &x.records.at(at).next[x.kind]
 	switch {

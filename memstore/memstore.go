@@ -92,7 +92,7 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (*license.License, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if l := s.byID.read(string(id[:]), (*slot).license); l != nil {
+	if l := s.byID.license(string(id[:])); l != nil {
 		return l, nil
 	}
 	return nil, fmt.Errorf("memstore: getting license %s: %w", id, license.ErrNotFound)
@@ -100,14 +100,14 @@ func (s *Store) Get(ctx context.Context, id uuid.UUID) (*license.License, error)
 
 // GetByKey implements [license.Store].
 func (s *Store) GetByKey(ctx context.Context, key string) (*license.License, error) {
-	return s.getByKey(ctx, key, (*slot).license)
+	return getByKey(ctx, key, s.byKey.license)
 }
 
-func (s *Store) getByKey(ctx context.Context, key string, use func(*slot) *license.License) (*license.License, error) {
+func getByKey(ctx context.Context, key string, find func(key string) *license.License) (*license.License, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if l := s.byKey.read(key, use); l != nil {
+	if l := find(key); l != nil {
 		return l, nil
 	}
 	return nil, fmt.Errorf("memstore: getting a license by key: %w", license.ErrNotFound)

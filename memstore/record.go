@@ -69,8 +69,8 @@ func (r *record) allPackages() iter.Seq[*packageEntry] {
 // license returns a copy that the caller may change.
 func (r *record) license() *license.License {
 	c := new(struct {
+		packages [inlinePackages]string // first, as they are beside what a check reads
 		license.License
-		packages [inlinePackages]string
 	})
 	r.into(&c.License, c.packages[:0], nil)
 	return &c.License

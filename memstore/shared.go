@@ -14,15 +14,5 @@ func (s *Store) Shared() license.KeyGetter { return shared{s} }
 type shared struct{ store *Store }
 
 func (v shared) GetByKey(ctx context.Context, key string) (*license.License, error) {
-	return v.store.getByKey(ctx, key, (*slot).share)
-}
-
-// share returns the same license to all.
-func (s *slot) share() *license.License {
-	if l := s.shared.Load(); l != nil {
-		return l
-	}
-	l := s.license()
-	s.shared.Store(l) // others may do so as well: one is as good as another
-	return l
+	return getByKey(ctx, key, v.store.byKey.shared)
 }

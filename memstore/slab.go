@@ -1,20 +1,15 @@
 package memstore
 
-import (
-	"sync/atomic"
-
-	"github.com/privatepkgs/license"
-)
+import "sync/atomic"
 
 // ref is where a record lies in a slab, 0 nowhere. Maps and trees of refs hold no pointers, so the
 // garbage collector need not look into them: with pointers, it would visit a record once for each map
 // and tree that has it, in an order that no cache can foresee.
 type ref uint32
 
-// slot is where a record lies. What a check reads comes first, side by side.
+// slot is where a record lies.
 type slot struct {
-	next   [indexKinds]ref                 // in the chain of each index
-	shared atomic.Pointer[license.License] // what Store.Shared gives, once it was asked
+	next [indexKinds]ref // in the chain of each index
 	record
 }
 
@@ -56,8 +51,6 @@ func (s *slab) take() (ref, *slot) {
 
 // release makes a slot empty, for another record to take.
 func (s *slab) release(r ref) {
-	old := s.at(r)
-	old.record = record{}
-	old.shared.Store(nil)
-	old.next[0], s.free = s.free, r
+	*s.at(r) = slot{next: [indexKinds]ref{s.free}}
+	s.free = r
 }
