@@ -65,12 +65,12 @@ func (r run) parts(only string) error {
 	return nil
 }
 
-// publish writes a part, unless this run has no document.
+// publish writes a part, with where and when it was measured, unless this run has no document.
 func (r run) publish(part, text string) error {
 	if r.document.docs == "" {
 		return nil
 	}
-	return r.document.write(part, text)
+	return r.document.write(part, machine(r.began)+"\n\n"+text)
 }
 
 func (r run) table(only string) error {
@@ -90,7 +90,7 @@ func (r run) table(only string) error {
 	if only != "" {
 		return nil
 	}
-	return errors.Join(r.publish(partMachine, machine(r.began, "bench/run")), r.publish(partTable, table(all)))
+	return r.publish(partTable, table(all))
 }
 
 func (r run) growth() error {

@@ -17,7 +17,6 @@ import (
 
 // The parts of docs/performance.md that a run writes stand between marks with their names.
 const (
-	partMachine = "machine"
 	partTable   = "table"
 	partGrowth  = "growth"
 	partLatency = "latency"
@@ -45,7 +44,7 @@ func (d document) write(part, text string) error {
 }
 
 // machine describes what was measured on.
-func machine(began time.Time, command string) string {
+func machine(began time.Time) string {
 	cpu, memory := "unknown processor", ""
 	if model := field("/proc/cpuinfo", "model name"); model != "" {
 		cpu = model
@@ -61,8 +60,8 @@ func machine(began time.Time, command string) string {
 	if out, err := exec.Command("postgres", "--version").Output(); err == nil {
 		postgres = ", " + strings.TrimSpace(string(out))
 	}
-	return fmt.Sprintf("Measured on %s by `%s`: %d cores of %s%s, %s, %s%s.",
-		began.UTC().Format(time.DateOnly), command, runtime.NumCPU(), cpu, memory, system, runtime.Version(), postgres)
+	return fmt.Sprintf("Measured on %s: %d cores of %s%s, %s, %s%s.",
+		began.UTC().Format(time.DateOnly), runtime.NumCPU(), cpu, memory, system, runtime.Version(), postgres)
 }
 
 // field returns the first value of a name in a file of lines "name: value".

@@ -61,17 +61,21 @@ func Answer(addr string, r Request) ([]byte, error) {
 }
 
 // A Client holds open connections to one server.
-type Client struct{ conns []*conn }
+type Client struct {
+	addr  string
+	conns []*conn
+	polls []*conn // of Send, where it has its own
+}
 
 // NewClient opens connections to a server.
 func NewClient(addr string, connections int) (*Client, error) {
-	c := new(Client)
+	c := &Client{addr: addr}
 	for range connections {
 		nc, err := net.Dial("tcp", addr)
 		if err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
-		c.conns = append(c.conns, &conn{Conn: nc, reader: bufio.NewReaderSize(nc, 32<<10)})
+		c.conns = append(c.conns, newConn(nc))
 	}
 	return c, nil
 }
@@ -79,16 +83,10 @@ func NewClient(addr string, connections int) (*Client, error) {
 // Close closes the connections.
 func (c *Client) Close() error {
 	var errs []error
-	for _, cn := range c.conns {
+	for _, cn := range slices.Concat(c.conns, c.polls) {
 		errs = append(errs, cn.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// Send sends n requests as fast as the server answers, on each connection one after
-// another. next returns the request with a number, counted from 0 on.
-func (c *Client) Send(n int, next func(i int) Request) error {
-	return c.each(n, func(cn *conn, i int) error { return cn.send(next(i)) })
 }
 
 // Latency sends requests at a rate, whether or not those before have been answered, for as long as
@@ -133,76 +131,114 @@ func (c *Client) each(n int, do func(cn *conn, i int) error) error {
 	return <-failed // nil when nothing was sent
 }
 
+// conn is a connection with what has arrived of an answer.
 type conn struct {
-	net.Conn
-	reader *bufio.Reader
+	io.ReadWriteCloser
+	sent    Request
+	buffer  []byte
+	arrived int
 }
 
+func newConn(c io.ReadWriteCloser) *conn {
+	return &conn{ReadWriteCloser: c, buffer: make([]byte, 64<<10)}
+}
+
+// send sends a request and waits for the end of its answer.
 func (c *conn) send(r Request) error {
-	if _, err := c.Write(r.text); err != nil {
+	if err := c.begin(r); err != nil {
 		return err
-	}
-	status, length, err := c.head()
-	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	if status != r.status {
-		body := make([]byte, min(max(length, 0), 1000))
-		_, _ = io.ReadFull(c.reader, body)
-		return fmt.Errorf("%s was answered with %d and not %d: %s", bytes.SplitN(r.text, []byte("\r\n"), 2)[0], status, r.status, body)
-	}
-	if length >= 0 {
-		_, err = c.reader.Discard(length)
-		return err
-	}
-	for length != 0 {
-		line, err := c.line()
-		if err != nil {
-			return err
-		}
-		size, err := strconv.ParseInt(string(line), 16, 32)
-		if err != nil {
-			return err
-		}
-		length = int(size)
-		if _, err := c.reader.Discard(length + len("\r\n")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var contentLength, chunked = []byte("Content-Length: "), []byte("Transfer-Encoding: chunked")
-
-// head reads the status line and the headers. A negative length means that the body comes in chunks.
-func (c *conn) head() (status, length int, err error) {
-	line, err := c.line()
-	if err != nil {
-		return 0, 0, err
-	}
-	if len(line) < len("HTTP/1.1 200") {
-		return 0, 0, fmt.Errorf("no status line: %q", line)
-	}
-	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, 0, err
 	}
 	for {
-		switch line, err = c.line(); {
-		case err != nil:
-			return 0, 0, err
-		case len(line) == 0:
-			return status, length, nil
-		case bytes.Equal(line, chunked):
-			length = -1
-		case bytes.HasPrefix(line, contentLength):
-			if length, err = strconv.Atoi(string(line[len(contentLength):])); err != nil {
-				return 0, 0, err
-			}
+		if ended, err := c.read(); ended || err != nil {
+			return err
 		}
 	}
 }
 
-func (c *conn) line() ([]byte, error) {
-	line, err := c.reader.ReadSlice('\n')
-	return bytes.TrimRight(line, "\r\n"), err
+func (c *conn) begin(r Request) error {
+	c.sent, c.arrived = r, 0
+	_, err := c.Write(r.text)
+	return err
+}
+
+// read reads once, and reports whether that was the end of the answer, which must be the right one.
+func (c *conn) read() (ended bool, err error) {
+	if c.arrived == len(c.buffer) {
+		c.buffer = append(c.buffer, make([]byte, len(c.buffer))...)
+	}
+	n, err := c.Read(c.buffer[c.arrived:])
+	if err != nil {
+		return false, fmt.Errorf("reading the answer: %w", err)
+	}
+	c.arrived += n
+	answer := c.buffer[:c.arrived]
+	status, size, err := parse(answer)
+	switch {
+	case err != nil:
+		return false, err
+	case size == 0:
+		return false, nil
+	case size != len(answer):
+		return false, fmt.Errorf("something follows the answer: %q", answer[size:])
+	case status != c.sent.status:
+		line, _, _ := bytes.Cut(c.sent.text, crlf)
+		_, body, _ := bytes.Cut(answer, endOfHead)
+		return false, fmt.Errorf("%s was answered with %d and not %d: %.1000s", line, status, c.sent.status, body)
+	}
+	return true, nil
+}
+
+var (
+	crlf          = []byte("\r\n")
+	endOfHead     = []byte("\r\n\r\n")
+	contentLength = []byte("\r\nContent-Length: ")
+	chunked       = []byte("\r\nTransfer-Encoding: chunked\r\n")
+)
+
+// parse returns the status of an answer and how many bytes it has, 0 as long as its end has not arrived.
+func parse(answer []byte) (status, size int, err error) {
+	end := bytes.Index(answer, endOfHead)
+	if end < 0 {
+		return 0, 0, nil
+	}
+	head := answer[:end+len(crlf)]
+	if len(head) < len("HTTP/1.1 200") {
+		return 0, 0, fmt.Errorf("no status line: %q", head)
+	}
+	if status, err = strconv.Atoi(string(head[9:12])); err != nil {
+		return 0, 0, err
+	}
+	size = end + len(endOfHead)
+	if bytes.Contains(head, chunked) {
+		for n := 1; n > 0; {
+			line, _, ok := bytes.Cut(answer[size:], crlf)
+			if !ok {
+				return status, 0, nil
+			}
+			if n, err = hex(line); err != nil {
+				return 0, 0, err
+			}
+			if size += len(line) + len(crlf) + n + len(crlf); size > len(answer) {
+				return status, 0, nil
+			}
+		}
+		return status, size, nil
+	}
+	if _, rest, ok := bytes.Cut(head, contentLength); ok {
+		digits, _, _ := bytes.Cut(rest, crlf)
+		n, err := strconv.Atoi(string(digits))
+		if err != nil {
+			return 0, 0, err
+		}
+		size += n
+	}
+	if size > len(answer) {
+		return status, 0, nil
+	}
+	return status, size, nil
+}
+
+func hex(digits []byte) (int, error) {
+	n, err := strconv.ParseUint(string(digits), 16, 31)
+	return int(n), err
 }
