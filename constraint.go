@@ -202,7 +202,7 @@ func parseConstraint(typ, value json.RawMessage) (Constraint, error) {
 }
 
 func parseDate(value json.RawMessage) (Constraint, error) {
-	detail := fmt.Sprintf("the value of a date constraint must be an integer from 0 to %d, in milliseconds", maxMillis)
+	detail := fmt.Sprintf("the value of a date constraint must be an integer from 0 to %d, in milliseconds", int64(maxMillis))
 	switch {
 	case value == nil:
 		return Constraint{}, problem("/constraint/value", CodeRequired, detail)
@@ -232,7 +232,7 @@ func (c Constraint) validate(e *ValidationError) {
 	case ConstraintDate:
 		if !validMillis(c.until) {
 			e.add("/constraint/value", CodeInvalidValue,
-				"the date must be from 0 to %d milliseconds since 1970 UTC", maxMillis)
+				"the date must be from 0 to %d milliseconds since 1970 UTC", int64(maxMillis))
 		}
 	}
 }

@@ -216,7 +216,7 @@ func validateTimes(e *ValidationError, created, updated time.Time) {
 
 func validateTime(e *ValidationError, pointer string, t time.Time) {
 	if !t.IsZero() && !validMillis(millis(t)) {
-		e.add(pointer, CodeInvalidValue, "the time must be from 0 to %d milliseconds since 1970 UTC", maxMillis)
+		e.add(pointer, CodeInvalidValue, "the time must be from 0 to %d milliseconds since 1970 UTC", int64(maxMillis))
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -44,6 +45,9 @@ func (d *deadline) cancel() {
 }
 
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
+
+// String is what fmt prints, which would look at the fields while others change them.
+func (d *deadline) String() string { return fmt.Sprintf("%v until %v", d.parent, d.at) }
 
 func (d *deadline) Done() <-chan struct{} {
 	d.mu.Lock()

@@ -207,8 +207,9 @@ func (a *api) forStore(r *http.Request) *deadline {
 func (a *api) send(w http.ResponseWriter, r *http.Request, status int, appendBody func([]byte) []byte, header ...string) {
 	buffer := a.takeBuffer()
 	*buffer = appendBody((*buffer)[:0])
-	sendBytes(w, r, status, "application/json", *buffer, header...)
-	a.returnBuffer(buffer)
+	if sendBytes(w, r, status, "application/json", *buffer, header...) == nil {
+		a.returnBuffer(buffer)
+	}
 }
 
 func (a *api) takeBuffer() *[]byte {
@@ -226,8 +227,9 @@ func (a *api) returnBuffer(buffer *[]byte) {
 }
 
 // sendBytes writes an answer. More header fields are given as name, value, name, value; one
-// without a value is left out.
-func sendBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte, header ...string) {
+// without a value is left out. After an error nobody is left to be told, but somebody may still
+// read body: a connection of HTTP/2 that was reset.
+func sendBytes(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte, header ...string) error {
 	h := w.Header()
 	values := make([]string, 0, 4+len(header)/2) // of all fields, which spares an allocation for each
 	set := func(name, value string) {            // name is in canonical form
@@ -244,9 +246,11 @@ func sendBytes(w http.ResponseWriter, r *http.Request, status int, contentType s
 		}
 	}
 	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) // the client is gone: nobody is left to be told
+	if r.Method == http.MethodHead {
+		return nil
 	}
+	_, err := w.Write(body)
+	return err
 }
 
 // sendNothing writes an answer without a body.

@@ -22,12 +22,14 @@ func (a *api) list(w http.ResponseWriter, r *http.Request, _ string) error {
 	ctx := a.forStore(r)
 	defer ctx.cancel()
 	buffer := a.takeBuffer()
-	defer a.returnBuffer(buffer)
 	body, page, err := a.pageBody(ctx, buffer, q)
 	if err != nil {
+		a.returnBuffer(buffer)
 		return err
 	}
-	sendBytes(w, r, http.StatusOK, "application/json", body, "Link", pageLinks(externalPath(r), q, page))
+	if sendBytes(w, r, http.StatusOK, "application/json", body, "Link", pageLinks(externalPath(r), q, page)) == nil {
+		a.returnBuffer(buffer)
+	}
 	return nil
 }
 

@@ -12,6 +12,6 @@ func (a *api) document(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := noQuery(r); err != nil {
 		return err
 	}
-	sendBytes(w, r, http.StatusOK, "application/json", openAPI)
+	_ = sendBytes(w, r, http.StatusOK, "application/json", openAPI)
 	return nil
 }

@@ -153,5 +153,5 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "1")
 	}
-	sendBytes(w, r, p.Status, "application/problem+json", body.Bytes())
+	_ = sendBytes(w, r, p.Status, "application/problem+json", body.Bytes())
 }

@@ -62,10 +62,10 @@ func (x index) license(name string) *license.License {
 	p := x.part(hash)
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return x.copy(hash, name)
+	return x.copyOf(hash, name)
 }
 
-func (x index) copy(hash uint32, name string) *license.License {
+func (x index) copyOf(hash uint32, name string) *license.License {
 	at := x.findHashed(hash, name)
 	if at == 0 {
 		return nil
@@ -87,16 +87,17 @@ func (x index) shared(name string) *license.License {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l = p.shared[name]; l == nil {
-		if l = x.copy(hash, name); l != nil {
+		if l = x.copyOf(hash, name); l != nil {
 			p.shared[l.Key] = l
 		}
 	}
 	return l
 }
 
-// find returns the record with a name, 0 if there is none, to the writer.
+// find returns the record with a name, 0 if there is none. The caller is the writer.
 func (x index) find(name string) ref { return x.findHashed(x.hash(name), name) }
 
+// findHashed is find. The caller is the writer, or holds the lock of the part.
 func (x index) findHashed(hash uint32, name string) ref {
 	at := x.part(hash).first[hash]
 	for at != 0 {

@@ -12,6 +12,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -32,7 +33,7 @@ type Store struct {
 	now func() time.Time
 
 	// writing is held by the one writer there is at a time, who may therefore read all
-	// below without a lock. To change something, a writer holds every lock that belongs to it
+	// below without a lock, but for what readers share (part.shared). To change something, a writer holds every lock that belongs to it
 	// at once, so that each write happens in one moment; a reader holds only one lock.
 	writing sync.Mutex
 	records slab
@@ -231,7 +232,7 @@ func (s *Store) replace(old ref, l *license.License) {
 		id, newKey = string(l.ID[:]), l.Key
 	}
 	defer s.byID.lock(id, id)()
-	defer s.byKey.lock(oldKey, newKey)()
+	defer s.byKey.lock(cmp.Or(oldKey, newKey), cmp.Or(newKey, oldKey))()
 	s.listing.mu.Lock()
 	defer s.listing.mu.Unlock()
 

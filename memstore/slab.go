@@ -22,7 +22,7 @@ type slab struct {
 	free   ref                               // the slots that were released, in a chain
 }
 
-const chunkLen = 256
+const chunkLen = 256 // there are more refs than any machine has memory for slots
 
 // at returns the slot at r.
 func (s *slab) at(r ref) *slot { return &(*s.chunks.Load())[r/chunkLen][r%chunkLen] }

@@ -22,7 +22,8 @@
 // # Schema
 //
 // The tables pkg_licenses, pkg_license_packages and pkg_license_migrations belong to this
-// package. Reading them is welcome. Triggers keep pkg_license_packages, from which licenses are
+// package. Reading them is welcome; who changes a row by hand keeps each JSON column on one line. The
+// database must be in UTF-8, as it is unless somebody has chosen otherwise. Triggers keep pkg_license_packages, from which licenses are
 // found by package. Every query finds its rows by an index and reads them in order, so
 // that a page costs the same at any depth, under every filter.
 //

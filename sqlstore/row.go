@@ -93,13 +93,16 @@ func (s *Store) decodeAll(found []stored) ([]*license.License, error) {
 	return page, nil
 }
 
-// readRows reads the texts of licenses, as many as limit or so, one to a line or more.
+// readRows reads the texts of licenses, one after the other. There are limit of them at most.
 func readRows(text string, limit int) ([]stored, error) {
 	const minRow = 64 // bytes; no license takes fewer
 	rows, r := make([]stored, 0, min(limit, len(text)/minRow+1)), lines{rest: text}
 	for r.rest != "" {
 		rows = append(rows, stored{})
 		if err := r.read(&rows[len(rows)-1]); err != nil {
+			if n := len(rows); n > 1 { // the fault may be that one has more lines than it should
+				err = fmt.Errorf("after license %s: %w", rows[n-2].id, err)
+			}
 			return nil, err
 		}
 	}
@@ -204,8 +207,9 @@ func decodePackages(names []string, text string) ([]string, error) {
 	if ok {
 		inner, ok = strings.CutSuffix(inner, `"]`)
 	}
-	if ok && !strings.Contains(inner, `\`) {
-		names = slices.Grow(names, countPackages(text))
+	between := strings.Count(inner, `","`)
+	if ok && !strings.Contains(inner, `\`) && strings.Count(inner, `"`) == 2*between {
+		names = slices.Grow(names, between+1)
 		for more := true; more; {
 			var name string
 			name, inner, more = strings.Cut(inner, `","`)

@@ -259,11 +259,11 @@ func TestRowsChangedByHandReadRight(t *testing.T) {
 	want := newLicense("A")
 	require.NoError(t, s.Create(t.Context(), want))
 	_, err := db.ExecContext(t.Context(), `UPDATE pkg_licenses SET id = $1, key = 'B', name = $2, constraint_json = $3, suspended = 1,
-meta_json = '{"b":1}', packages_json = '["b"]', created_at = 1, updated_at = 2, revision = 3`, uuid.Max[:], "é\n2", `{"type":"date","value":4}`)
+meta_json = '{"b":1}', packages_json = '["b", "c"]', created_at = 1, updated_at = 2, revision = 3`, uuid.Max[:], "é\n2", `{"type":"date","value":4}`)
 	require.NoError(t, err)
 	*want = license.License{
 		ID: uuid.Max, Key: "B", Name: "é\n2", Constraint: license.DateConstraint(time.UnixMilli(4)), Suspended: true,
-		Meta: json.RawMessage(`{"b":1}`), Packages: []string{"b"}, CreatedAt: time.UnixMilli(1).UTC(), UpdatedAt: time.UnixMilli(2).UTC(), Revision: 3,
+		Meta: json.RawMessage(`{"b":1}`), Packages: []string{"b", "c"}, CreatedAt: time.UnixMilli(1).UTC(), UpdatedAt: time.UnixMilli(2).UTC(), Revision: 3,
 	}
 	byID, err := s.Get(t.Context(), uuid.Max)
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ func Answer(addr string, r Request) ([]byte, error) {
 	return body, err
 }
 
-// A Client holds open connections to one server.
+// A Client holds open connections to one server. After an error it must not be used again.
 type Client struct {
 	addr  string
 	conns []*conn
