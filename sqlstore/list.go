@@ -160,7 +160,7 @@ func (r *pageReader) nearest(q query, from, to int64) (time.Time, error) {
 }
 
 // read reads licenses in the order of the query, whose first arguments are from and to, and the time
-// of the one before.
+// of the one before. In queryRest to is an id.
 func (r *pageReader) read(q query, from int64, to any, limit int) (found []stored, before time.Time, err error) {
 	byPackage, bySuspended := r.query.Package != "", r.query.Suspended != nil
 	args := make([]any, 0, 5)
