@@ -16,18 +16,19 @@ type reader interface {
 	each(ctx context.Context, q query, args []any, row func(Row) error) error
 }
 
+// closingReader is a reader with something of its own.
+type closingReader interface {
+	reader
+
+	// close releases what was prepared, and leaves the database as it is.
+	close()
+}
+
 // pool is a *sql.DB with the statements that were prepared on it, each when it is first used.
 type pool struct {
 	db      *sql.DB
 	texts   *texts
 	prepare bool
-
-	// slots, unless nil, holds one element for each query under way, and has as much room as
-	// the database has connections. Whoever has a slot need not wait for a connection, and
-	// every query finds what it reads by an index: a license in microseconds, the longest page in a
-	// millisecond or three. So it is enough to look at the context before and after, where one that
-	// the driver watches would cost a goroutine or two.
-	slots chan struct{}
 
 	mu         sync.Mutex
 	statements [queryCount]atomic.Pointer[sql.Stmt]
@@ -61,14 +62,6 @@ func (p *pool) each(ctx context.Context, q query, args []any, row func(Row) erro
 	if err != nil {
 		return err
 	}
-	if p.slots != nil {
-		if err := p.takeSlot(ctx); err != nil {
-			return err
-		}
-		defer func() { <-p.slots }()
-		row = whileAlive(ctx, row)
-		ctx = context.WithoutCancel(ctx)
-	}
 	query := func() (*sql.Rows, error) {
 		if s == nil {
 			return p.db.QueryContext(ctx, p.texts[q], args...)
@@ -82,32 +75,6 @@ func (p *pool) each(ctx context.Context, q query, args []any, row func(Row) erro
 	return scan(row)(rows, err)
 }
 
-// takeSlot waits for a slot. Where one is free it does not ask for ctx.Done(), which may cost a timer.
-func (p *pool) takeSlot(ctx context.Context) error {
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// whileAlive returns row, which fails once the context is done.
-func whileAlive(ctx context.Context, row func(Row) error) func(Row) error {
-	return func(r Row) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return row(r)
-	}
-}
-
-// close closes the statements, and leaves the database as it is.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

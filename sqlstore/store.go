@@ -20,9 +20,9 @@ type Options struct {
 	Now func() time.Time
 
 	// Readers, unless nil, is a second pool of connections to the same database, on which
-	// everything is read. It must serve this Store alone: a query that holds one of its
-	// connections looks at its context before and after, which is milliseconds at most. This
-	// takes a pool whose size was set, with SetMaxOpenConns, before New.
+	// everything is read. It must serve this Store alone: on SQLite, where its size was set with
+	// SetMaxOpenConns before New, the Store keeps every connection until it is closed, and a query
+	// looks at its context before and after, which is milliseconds at most.
 	Readers *sql.DB
 
 	// CloseDB makes [Store.Close] close the database and Readers too.
@@ -42,8 +42,9 @@ type Store struct {
 	now         func() time.Time
 	errorCode   func(error) int
 	writes      *pool
-	sharing     sharing // of transactions in writes
-	reads       *pool
+	sharing     sharing       // of transactions in writes
+	reads       closingReader // writes, where there are no readers
+	readers     *sql.DB
 	closeDB     bool
 	closed      atomic.Bool
 	constraints constraintcache.Cache
@@ -75,9 +76,10 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	}
 	s.reads = s.writes
 	if o.Readers != nil {
+		s.readers = o.Readers
 		s.reads = &pool{db: o.Readers, texts: t.texts, prepare: t.prepare}
 		if n := o.Readers.Stats().MaxOpenConnections; n > 0 && t.inProcess {
-			s.reads.slots = make(chan struct{}, n)
+			s.reads = newSessions(o.Readers, t.texts, n)
 		}
 	}
 	return s, nil
@@ -95,8 +97,8 @@ func (s *Store) Close() error {
 		return nil
 	}
 	var errReaders error
-	if s.reads != s.writes {
-		errReaders = s.reads.db.Close()
+	if s.readers != nil {
+		errReaders = s.readers.Close()
 	}
 	// The writer goes last: the last connection to a SQLite file tidies up, and must be
 	// allowed to write.

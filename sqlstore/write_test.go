@@ -206,18 +206,6 @@ func TestCallerCanLeaveAlsoAfterItsTransactionBroke(t *testing.T) {
 	})
 }
 
-func TestCallHonoursContextWhileAllReadersAreTaken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := &pool{slots: make(chan struct{}, 1)}
-		p.slots <- struct{}{}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := p.each(ctx, queryGet, nil, func(Row) error { return nil })
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-	})
-}
-
 type numbered int
 
 func (numbered) Error() string { return "an error of a driver" }
