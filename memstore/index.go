@@ -40,15 +40,15 @@ func (k indexKind) has(r *record, name string) bool {
 type part struct {
 	mu     sync.RWMutex
 	first  map[uint32]ref
-	shared map[string]*license.License // what Store.Shared gives, by key
-	_      [24]byte                    // so that no two locks share a cache line
+	shared map[uint32]*sharedLicense // what Store.Shared gives
+	_      [24]byte                  // so that no two locks share a cache line
 }
 
 func newIndex(records *slab, kind indexKind) index {
 	seed := maphash.MakeSeed()
 	x := index{records, kind, func(name string) uint32 { return uint32(maphash.String(seed, name)) }, new([partCount]part)}
 	for i := range x.parts {
-		x.parts[i].first, x.parts[i].shared = make(map[uint32]ref), make(map[string]*license.License)
+		x.parts[i].first, x.parts[i].shared = make(map[uint32]ref), make(map[uint32]*sharedLicense)
 	}
 	return x
 }
@@ -71,27 +71,6 @@ func (x index) copyOf(hash uint32, name string) *license.License {
 		return nil
 	}
 	return x.records.at(at).license()
-}
-
-// shared is license, but that all are given the same copy, until the license changes.
-func (x index) shared(name string) *license.License {
-	hash := x.hash(name)
-	p := x.part(hash)
-	p.mu.RLock()
-	l := p.shared[name]
-	unknown := l == nil && x.findHashed(hash, name) == 0
-	p.mu.RUnlock()
-	if l != nil || unknown {
-		return l
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if l = p.shared[name]; l == nil {
-		if l = x.copyOf(hash, name); l != nil {
-			p.shared[l.Key] = l
-		}
-	}
-	return l
 }
 
 // find returns the record with a name, 0 if there is none. The caller is the writer.
@@ -119,7 +98,7 @@ func (x index) add(name string, at ref) {
 
 func (x index) remove(name string, at ref) {
 	hash := x.hash(name)
-	delete(x.part(hash).shared, name)
+	x.part(hash).unshare(hash, name)
 	first := x.part(hash).first
 	next := &x.records.at(at).next[x.kind]
 	switch {

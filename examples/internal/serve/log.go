@@ -17,11 +17,19 @@ func LogRequests(logger *slog.Logger, next http.Handler) http.Handler {
 		method, path := r.Method, loggedPath(r.URL.Path)
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() { // also when next panics; the status is then 0 if nothing was sent
-			logger.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			log := logger.Handler()
+			if !log.Enabled(r.Context(), slog.LevelInfo) {
+				return
+			}
+			took := time.Since(start)
+			// The Logger would look up which line of code calls it, which takes a third of the time of all this.
+			line := slog.NewRecord(start.Add(took), slog.LevelInfo, "request", 0)
+			line.AddAttrs(
 				slog.String("method", method),
 				slog.String("path", path),
 				slog.Int("status", recorder.status),
-				slog.Duration("duration", time.Since(start)))
+				slog.Duration("duration", took))
+			_ = log.Handle(r.Context(), line)
 		}()
 		next.ServeHTTP(recorder, r)
 		if recorder.status == 0 {
