@@ -94,7 +94,7 @@ func (b *bench) compareWithBare(store string, uris []string) (sides, error) {
 
 // both has two servers answer requests.
 func (b *bench) both(subject, baseline *child, ours, theirs func(i int) load.Request) (sides, error) {
-	s := sides{served: true}
+	s := sides{collects: true}
 	var err error
 	if s.subject, err = b.requests(subject, ours); err != nil {
 		return sides{}, err

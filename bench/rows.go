@@ -58,12 +58,12 @@ func (g goal) String() string {
 // sides are the two of a comparison, which have been seen to give the same answers.
 type sides struct {
 	subject, baseline measure.Side
-	served            bool // by processes of their own
+	collects          bool // garbage, once in a second or less often
 }
 
-// servedTurns is how much longer than others the turns of servers are. A server collects its garbage
-// when it has to, once in seconds: in short turns that would fall on one and not on the next.
-const servedTurns = 4
+// collectingTurns is how much longer than others the turns are of those that collect garbage seldom: in short
+// turns that would fall on one and not on the next.
+const collectingTurns = 4
 
 // compared is a row with one goal that bounds the ratio of two times.
 func compared(name, subject, baseline string, g goal, prepare func(b *bench) (sides, error)) row {
@@ -79,8 +79,8 @@ func (b *bench) compare(g goal, prepare func(b *bench) (sides, error)) (result, 
 		return result{}, err
 	}
 	effort := b.effort
-	if s.served {
-		effort.Turn *= servedTurns
+	if s.collects {
+		effort.Turn *= collectingTurns
 	}
 	c, err := measure.Compare(effort, s.subject, s.baseline)
 	if err != nil {

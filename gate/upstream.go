@@ -89,9 +89,10 @@ func removeBody(r *http.Request) {
 	removeHeaders(r, []string{"Content-Type", "Content-Length", "Content-Encoding", "Expect"})
 }
 
+// removeHeaders removes headers whose names are in canonical form.
 func removeHeaders(r *http.Request, names []string) {
 	for _, name := range names {
-		r.Header.Del(name)
+		delete(r.Header, name)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestRegistryNeverSeesTheKeyNorConditionsOfTheClient(t *testing.T) {
 		"Accept-Encoding", "br", "Proxy-Authorization", "Bearer UNLIMITED", "Upgrade", "websocket",
 		"Connection", "keep-alive, X-Hop", "X-Hop", "1", "Keep-Alive", "timeout=5", "Proxy-Connection", "keep-alive", "Te", "trailers", "Trailer", "X",
 		"Cookie", "session=of-the-seller", "X-Forwarded-Uri", "/toy/file/2_1_0", "X-Original-Uri", "/toy/file/2_1_0", "X-Forwarded-Method", "PUT",
-		"X-HTTP-Method-Override", "PUT", "X-Original-URL", "/toy/file/2_1_0", "X-Rewrite-URL", "/toy/file/2_1_0", "User-Agent", "client/1",
+		"X-HTTP-Method-Override", "PUT", "X-HTTP-Method", "PUT", "X-Method-Override", "PUT", "X-Original-URL", "/toy/file/2_1_0", "X-Rewrite-URL", "/toy/file/2_1_0", "User-Agent", "client/1",
 	}
 	b.do(http.MethodHead, "/toy/list?full=1", "UNLIMITED", headers...)
 	b.get("/toy/file/1_9_0?version=2_1_0", "UNLIMITED", headers...)
