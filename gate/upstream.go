@@ -53,6 +53,9 @@ var conditional = []string{
 	"Accept-Encoding",
 }
 
+// ofBody are the headers of a request with a body.
+var ofBody = []string{"Content-Type", "Content-Length", "Content-Encoding", "Expect"}
+
 // upstreamRequest returns the request for the upstream, which shares nothing that is changed
 // with the client's. An empty path is the one that was parsed.
 func (c *call) upstreamRequest(ctx context.Context, path string) (*http.Request, error) {
@@ -86,7 +89,7 @@ func (c *call) upstreamRequest(ctx context.Context, path string) (*http.Request,
 
 func removeBody(r *http.Request) {
 	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
-	removeHeaders(r, []string{"Content-Type", "Content-Length", "Content-Encoding", "Expect"})
+	removeHeaders(r, ofBody)
 }
 
 // removeHeaders removes headers whose names are in canonical form.

@@ -18,7 +18,7 @@ func (v shared) GetByKey(ctx context.Context, key string) (*license.License, err
 	return getByKey(ctx, key, v.store.byKey.shared)
 }
 
-// sharedLicense is a license that all are given, with its key and packages in one piece. A check of one
+// sharedLicense is a license that all are given, with its key and packages beside it. A check of one
 // among a million waits for memory rather than for the processor, and so it waits for one place and not
 // for three.
 type sharedLicense struct {
@@ -28,14 +28,14 @@ type sharedLicense struct {
 	next *sharedLicense // another of the same hash
 }
 
-// sharedKeyLen has room for the keys that [license.GenerateKey] makes. A longer one lies elsewhere.
+// sharedKeyLen has room for the keys that [license.GenerateKey] makes. A longer one is left in the record's text.
 const sharedKeyLen = 32
 
 func newSharedLicense(r *record, next *sharedLicense) *sharedLicense {
 	l := &sharedLicense{next: next}
 	r.into(&l.License, l.packages[:0], nil)
 	if n := copy(l.key[:], l.Key); n == len(l.Key) {
-		l.Key = unsafe.String(&l.key[0], n) // which nobody changes
+		l.Key = unsafe.String(&l.key[0], n) // nobody changes the bytes, and the string keeps all of l alive
 	}
 	return l
 }

@@ -63,19 +63,61 @@ func TestQueryEndsWithItsContext(t *testing.T) {
 func TestReaderGoesOnAfterItsConnectionIsLost(t *testing.T) {
 	t.Parallel()
 	s, p := sessionStore(t, 1)
-	calls := 0
-	require.NoError(t, p.getAKey(t.Context(), func(Row) error {
-		if calls++; calls == 1 {
-			return driver.ErrBadConn
-		}
-		return nil
-	}))
-	require.Equal(t, 2, calls)
-	require.Panics(t, func() { _ = p.getAKey(t.Context(), func(Row) error { panic("of a driver") }) })
+	require.NoError(t, p.getAKey(t.Context(), func(Row) error { return nil }))
+	lose := func() error { return (<-p.free).lose(p) }
+	require.ErrorIs(t, lose(), driver.ErrBadConn)
 	l, err := s.GetByKey(t.Context(), "a-key")
-	require.NoError(t, err)
+	require.NoError(t, err, "on another")
 	require.Equal(t, []string{"a"}, l.Packages)
+
+	calls := 0
+	require.ErrorIs(t, p.getAKey(t.Context(), func(Row) error { calls++; return driver.ErrBadConn }), driver.ErrBadConn)
+	require.Equal(t, 1, calls, "no row comes twice")
+	require.Panics(t, func() { _ = p.getAKey(t.Context(), func(Row) error { panic("of a driver") }) })
+	_, err = s.GetByKey(t.Context(), "a-key")
+	require.NoError(t, err)
 	require.Equal(t, 1, p.db.Stats().OpenConnections)
+}
+
+// lose has database/sql close the connection behind the session's back, and frees the session.
+func (s *session) lose(p *sessions) error {
+	defer func() { p.free <- s }()
+	return s.conn.Raw(func(any) error { return driver.ErrBadConn })
+}
+
+// The last connection to a file takes its log away. One that is not really closed would not.
+func TestLostConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(Row) error{
+		"bad connection": func(Row) error { return driver.ErrBadConn },
+		"panic":          func(Row) error { panic("of a driver") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p := sessionStore(t, 2)
+			for range 5 {
+				func() {
+					defer func() { _ = recover() }()
+					_ = p.getAKey(t.Context(), lose)
+				}()
+			}
+			var file string
+			require.NoError(t, s.db.QueryRow(`SELECT file FROM pragma_database_list`).Scan(&file))
+			require.FileExists(t, file+"-wal")
+			s.closeDB = true
+			require.NoError(t, s.Close())
+			require.NoFileExists(t, file+"-wal")
+		})
+	}
+}
+
+func TestReadersAreAPoolOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "licenses.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = New(db, SQLite, Options{Readers: db})
+	require.ErrorContains(t, err, "Options.Readers")
 }
 
 func TestFailureOfAReaderIsItsOwn(t *testing.T) {

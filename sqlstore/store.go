@@ -20,9 +20,12 @@ type Options struct {
 	Now func() time.Time
 
 	// Readers, unless nil, is a second pool of connections to the same database, on which
-	// everything is read. It must serve this Store alone: on SQLite, where its size was set with
-	// SetMaxOpenConns before New, the Store keeps every connection until it is closed, and a query
-	// looks at its context before and after, which is milliseconds at most.
+	// everything is read. On SQLite, set its size with SetMaxOpenConns before New: then the Store
+	// keeps all of its connections from when they are first needed until [Store.Close], whatever
+	// lifetime was set for them, and calls their driver, which must implement
+	// [driver.StmtQueryContext]. Nobody else gets one meanwhile, not even for a Ping. A query on them
+	// looks at its context before and after, which is milliseconds at most as long as nobody
+	// locks the database against readers.
 	Readers *sql.DB
 
 	// CloseDB makes [Store.Close] close the database and Readers too.
@@ -62,6 +65,9 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: New needs a database")
 	}
+	if o.Readers == db {
+		return nil, errors.New("sqlstore: Options.Readers must be a pool of its own; leave it nil to read on the database's")
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -85,8 +91,9 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close releases what the Store has prepared; every later call fails. The database stays
-// open, unless [Options].CloseDB says otherwise. To close twice is no error.
+// Close waits for what is being read, and releases what the Store has prepared and the connections of
+// Readers; every later call fails. The database stays open, unless [Options].CloseDB says otherwise: close it
+// after the Store. To close twice is no error.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil

@@ -1,0 +1,17 @@
+package gate
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNamesOfRemovedHeadersAreCanonical(t *testing.T) {
+	t.Parallel()
+	for _, names := range [][]string{scrubbed, conditional, ofBody} {
+		for _, name := range names {
+			require.Equal(t, http.CanonicalHeaderKey(name), name)
+		}
+	}
+}
