@@ -70,8 +70,12 @@ func (l *License) CheckPackage(r Request) Decision {
 // no obstacle to the other constraints. A nil License is [NotFound]. It does not allocate.
 func (l *License) CheckVersion(r Request) Decision {
 	code := l.checkPackage(&r)
-	if code == Valid {
+	switch {
+	case code != Valid:
+	case r.PerpetualFallback:
 		code = l.Constraint.checkVersion(&r)
+	default:
+		code = l.Constraint.covers(&r) // which has not expired
 	}
 	return Decision{Code: code, License: l, Request: r}
 }
@@ -82,7 +86,8 @@ func (l *License) CheckVersion(r Request) Decision {
 func (d Decision) ForVersion(version string, releasedAt time.Time) Decision {
 	d.Request.Version, d.Request.ReleasedAt = version, releasedAt
 	if d.Code == Valid {
-		d.Code = d.constraint().checkVersion(&d.Request)
+		c := d.constraint()
+		d.Code = c.checkVersion(&d.Request)
 	}
 	return d
 }
@@ -104,14 +109,19 @@ func (l *License) checkPackage(r *Request) Code {
 	}
 }
 
-func (c Constraint) expired(now time.Time) bool {
+func (c *Constraint) expired(now time.Time) bool {
 	return c.typ == ConstraintDate && (now.IsZero() || millis(now) >= c.until)
 }
 
-func (c Constraint) checkVersion(r *Request) Code {
+func (c *Constraint) checkVersion(r *Request) Code {
 	if c.expired(r.Time) && !c.fallsBack(r) {
 		return Expired
 	}
+	return c.covers(r)
+}
+
+// covers is checkVersion for a constraint that has not expired.
+func (c *Constraint) covers(r *Request) Code {
 	if r.Version == "" {
 		return VersionInvalid
 	}
@@ -130,7 +140,7 @@ func (c Constraint) checkVersion(r *Request) Code {
 	return VersionNotAllowed
 }
 
-func (c Constraint) fallsBack(r *Request) bool {
+func (c *Constraint) fallsBack(r *Request) bool {
 	return r.PerpetualFallback && !r.ReleasedAt.IsZero() && millis(r.ReleasedAt) < c.until
 }
 
