@@ -52,10 +52,12 @@ type Result struct {
 //
 // The error is a [*LineError] for a bad line, or wraps one of the store, of r or of the context.
 // After any, the same import again does what is left to do. When the store's is
-// [license.ErrUnavailable] or [license.ErrUnknownOutcome], that is worth trying soon. A read from r
-// is not cut short when the context ends.
+// [license.ErrUnavailable] or [license.ErrUnknownOutcome], that is worth trying soon.
+//
+// While the store works, r is read ahead, in a goroutine that has ended when Import returns. A read from r
+// is not cut short when the context ends or the store fails.
 func Import(ctx context.Context, store license.Store, r io.Reader, o Options) (Result, error) {
-	return run(ctx, store, newLines(r).entries(), o)
+	return run(ctx, store, ahead(newLines(r).entries()), o)
 }
 
 // ImportSeq creates the licenses of a sequence in the store, as [Import] does: [license.All] of
