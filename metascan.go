@@ -1,6 +1,7 @@
 package license
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -30,7 +31,7 @@ type metaScanner struct {
 
 // pathElement is one step down: to the member of a name, or to an element of an array.
 type pathElement struct {
-	name  string
+	name  []byte
 	index int // -1: name counts
 }
 
@@ -62,19 +63,48 @@ func (s *metaScanner) enter() {
 }
 
 func (s *metaScanner) object() {
-	names := make(map[string]struct{})
+	var names nameSet
 	for s.next('}') {
 		name := s.text()
 		s.path = append(s.path, pathElement{name, -1})
-		if _, ok := names[name]; ok {
+		if !names.add(name) {
 			s.report(CodeDuplicateField, "this name stands twice in one object")
 		}
-		names[name] = struct{}{}
 		s.space()
 		s.pos++ // the colon
 		s.value()
 		s.path = s.path[:len(s.path)-1]
 	}
+}
+
+// nameSet holds the names of one object. Few are compared one by one, which takes less than a map.
+type nameSet struct {
+	few  [8][]byte
+	n    int
+	many map[string]struct{}
+}
+
+// add reports whether the name is new.
+func (s *nameSet) add(name []byte) bool {
+	if s.many == nil {
+		for _, other := range s.few[:s.n] {
+			if bytes.Equal(name, other) {
+				return false
+			}
+		}
+		if s.n < len(s.few) {
+			s.few[s.n] = name
+			s.n++
+			return true
+		}
+		s.many = make(map[string]struct{})
+		for _, other := range s.few {
+			s.many[string(other)] = struct{}{}
+		}
+	}
+	_, twice := s.many[string(name)]
+	s.many[string(name)] = struct{}{}
+	return !twice
 }
 
 func (s *metaScanner) array() {
@@ -110,8 +140,8 @@ func (s *metaScanner) space() {
 	}
 }
 
-// text scans a string and returns its value.
-func (s *metaScanner) text() string {
+// text scans a string and returns its value, in memory of data where it can.
+func (s *metaScanner) text() []byte {
 	start := s.pos
 	escaped := false
 	for s.pos++; s.data[s.pos] != '"'; s.pos++ {
@@ -123,13 +153,13 @@ func (s *metaScanner) text() string {
 	s.pos++
 	raw := s.data[start:s.pos]
 	if !escaped {
-		return string(raw[1 : len(raw)-1])
+		return raw[1 : len(raw)-1]
 	}
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil || strings.ContainsRune(text, 0) || loneSurrogate(raw) {
 		s.report(CodeInvalidValue, "text in meta must be Unicode without the NUL character and without lone surrogates")
 	}
-	return text
+	return []byte(text)
 }
 
 // report adds a problem with the value at hand.
@@ -143,7 +173,7 @@ func (s *metaScanner) report(code, detail string) {
 		if p.index >= 0 {
 			pointer = strconv.AppendInt(pointer, int64(p.index), 10)
 		} else {
-			pointer = append(pointer, escapePointer(p.name)...)
+			pointer = append(pointer, escapePointer(string(p.name))...)
 		}
 	}
 	s.e.Problems = append(s.e.Problems, Problem{string(pointer), code, detail})

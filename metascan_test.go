@@ -46,6 +46,10 @@ func TestMetaIsWhatAStoreCanKeep(t *testing.T) {
 		{"number", `1`, []string{"/meta wrong_type"}},
 
 		{"name twice", `{"a":1,"b":2,"a":3}`, []string{"/meta/a duplicate_field"}},
+		{"nine names, the first twice", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"a":9}`, []string{"/meta/a duplicate_field"}},
+		{"ten names, the last twice", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"i":9}`, []string{"/meta/i duplicate_field"}},
+		{"many names, three twice", `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"h":8,"a":1,"j":2}`,
+			[]string{"/meta/h duplicate_field", "/meta/a duplicate_field", "/meta/j duplicate_field"}},
 		{"name twice, once escaped", `{"a":1,"\u0061":3}`, []string{"/meta/a duplicate_field"}},
 		{"names twice, deep", `{"x":[0,{"~/":1,"~/":{"b":1,"b":2}}]}`, []string{"/meta/x/1/~0~1 duplicate_field", "/meta/x/1/~0~1/b duplicate_field"}},
 		{"empty name twice", `{"":1,"":3}`, []string{"/meta/ duplicate_field"}},

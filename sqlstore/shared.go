@@ -40,8 +40,8 @@ func (s *Store) attemptShared(ctx context.Context, q query, fn func(context.Cont
 	if _, err := s.writes.statement(ctx, q); err != nil {
 		return err
 	}
-	w := &sharedWrite{ctx: ctx, do: fn, done: make(chan error, 1)}
-	if first := s.sharing.add(w); first {
+	w := s.sharing.add(ctx, fn)
+	if w == nil {
 		defer func() {
 			if len(s.sharing.next()) > 0 {
 				go s.runShared()
@@ -68,16 +68,17 @@ func outcome(ctx context.Context, err error) error {
 	return err
 }
 
-// add queues w, or reports that it need not wait, as nobody else writes.
-func (h *sharing) add(w *sharedWrite) (first bool) {
+// add queues a write. It returns nil when the caller need not wait, as nobody else writes.
+func (h *sharing) add(ctx context.Context, do func(context.Context, transaction) error) *sharedWrite {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.running {
 		h.running = true
-		return true
+		return nil
 	}
+	w := &sharedWrite{ctx: ctx, do: do, done: make(chan error, 1)}
 	h.waiting = append(h.waiting, w)
-	return false
+	return w
 }
 
 // remove reports whether w was still waiting; now it is not.
