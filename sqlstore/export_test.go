@@ -9,6 +9,7 @@ func (d Dialect) QueryTexts() map[string]string {
 		"create":                     t[queryCreate],
 		"conflict":                   t[queryConflict],
 		"update":                     t[queryUpdate],
+		"update known":               t[queryUpdateKnown],
 		"revision":                   t[queryRevision],
 		"delete":                     t[queryDelete],
 		"forward":                    t[pageQuery(queryForward, false, false)],

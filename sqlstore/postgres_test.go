@@ -66,6 +66,9 @@ func planArgs(name string, limit int) []string {
 	}
 	switch direction {
 	case "create", "update":
+		if filters == "known" {
+			return append(write, `1`, `2`)
+		}
 		return write
 	case "conflict":
 		return []string{id, `'KEY'`}
@@ -108,6 +111,7 @@ func TestPostgreSQLQueriesUseIndexes(t *testing.T) {
 		"get by key":                 {byKey},
 		"create":                     {},
 		"conflict":                   {byID, byKey},
+		"update known":               {byID},
 		"update":                     {byID},
 		"revision":                   {byID},
 		"delete":                     {byID},

@@ -11,6 +11,7 @@ const (
 	queryCreate
 	queryConflict
 	queryUpdate
+	queryUpdateKnown
 	queryRevision
 	queryDelete
 
@@ -116,6 +117,12 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT DO NOTHING`,
 	queryUpdate: `UPDATE pkg_licenses SET key = $2, name = $3, constraint_json = $4, suspended = $5, meta_json = $6, packages_json = $7,
 updated_at = CASE WHEN updated_at > $8 THEN updated_at ELSE $8 END, revision = revision + 1
 WHERE id = $1 AND (revision = $9 OR $9 = 0) RETURNING created_at, updated_at, revision`,
+
+	// queryUpdate where the caller knows what is stored, so that nothing has to be returned. (With + 0 no database
+	// looks for the license by its time.)
+	queryUpdateKnown: `UPDATE pkg_licenses SET key = $2, name = $3, constraint_json = $4, suspended = $5, meta_json = $6, packages_json = $7,
+updated_at = $8, revision = revision + 1
+WHERE id = $1 AND revision = $9 AND created_at + 0 = $10 AND updated_at = $11`,
 
 	queryRevision: `SELECT revision FROM pkg_licenses WHERE id = $1`,
 

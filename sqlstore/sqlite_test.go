@@ -98,6 +98,7 @@ func TestSQLiteQueriesUseIndexes(t *testing.T) {
 			"SEARCH pkg_licenses USING COVERING INDEX sqlite_autoindex_pkg_licenses_2 (key=?)",
 		},
 		"update":                     {byID},
+		"update known":               {byID},
 		"revision":                   {byID},
 		"delete":                     {byID},
 		"forward":                    {"SEARCH pkg_licenses USING INDEX pkg_licenses_by_time " + between, besides + before},
@@ -184,7 +185,7 @@ func sortTerms(line string) string {
 
 // plan returns what EXPLAIN QUERY PLAN says, line by line.
 func plan(t *testing.T, db *sql.DB, text string) []string {
-	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
 	require.NoError(t, err)
 	defer rows.Close()
 	var lines []string
@@ -271,4 +272,39 @@ meta_json = '{"b":1}', packages_json = '["b", "c"]', created_at = 1, updated_at 
 	page, err := s.List(t.Context(), license.Query{})
 	require.NoError(t, err)
 	require.Equal(t, []*license.License{want}, page.Licenses)
+}
+
+// What a caller says about the times of a license is neither believed nor needed.
+func TestUpdateSetsTheTimesThatAreStored(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(2000).UTC()
+	s := newStore(t, openDB(t, 1), sqlstore.Options{Now: func() time.Time { return now }})
+	l := newLicense("a-key")
+	l.CreatedAt = time.UnixMilli(1000)
+	require.NoError(t, s.Create(t.Context(), l))
+	created := l.CreatedAt
+	for i, change := range []func(*license.License){
+		func(*license.License) {},
+		func(l *license.License) { l.CreatedAt = l.CreatedAt.Add(time.Millisecond) },
+		func(l *license.License) { l.UpdatedAt = l.UpdatedAt.Add(time.Hour) },
+		func(l *license.License) { l.UpdatedAt = l.UpdatedAt.Add(-time.Millisecond) },
+		func(l *license.License) { l.CreatedAt, l.UpdatedAt = time.Time{}, time.Time{} },
+		func(l *license.License) { l.CreatedAt = l.CreatedAt.Add(time.Microsecond) },
+	} {
+		now = now.Add(time.Second)
+		change(l)
+		l.Name = fmt.Sprint(i)
+		require.NoError(t, s.Update(t.Context(), l))
+		require.Equal(t, []time.Time{created, now}, []time.Time{l.CreatedAt, l.UpdatedAt}, i)
+		stored, err := s.Get(t.Context(), l.ID)
+		require.NoError(t, err)
+		require.Equal(t, l, stored)
+	}
+	last := now
+	now = now.Add(-time.Minute) // the clock was set
+	require.NoError(t, s.Update(t.Context(), l))
+	require.Equal(t, last, l.UpdatedAt)
+	stale := *l
+	stale.Revision--
+	require.ErrorIs(t, s.Update(t.Context(), &stale), license.ErrRevisionMismatch)
 }
