@@ -32,9 +32,10 @@ type Options struct {
 type Store struct {
 	now func() time.Time
 
-	// writing is held by the one writer there is at a time, who may therefore read all
-	// below without a lock, but for what readers share (part.shared). To change something, a writer holds every lock that belongs to it
-	// at once, so that each write happens in one moment; a reader holds only one lock.
+	// writing is held by the one writer there is at a time, who may therefore read all below
+	// without a lock, but for what readers share (part.shared). To change something, a writer holds
+	// every lock that belongs to it at once, so that each write happens in one moment; a reader
+	// holds only one lock.
 	writing sync.Mutex
 	records slab
 	byID    index

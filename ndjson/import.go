@@ -54,8 +54,9 @@ type Result struct {
 // After any, the same import again does what is left to do. When the store's is
 // [license.ErrUnavailable] or [license.ErrUnknownOutcome], that is worth trying soon.
 //
-// While the store works, r is read ahead, in a goroutine that has ended when Import returns. A read from r
-// is not cut short when the context ends or the store fails.
+// While the store works, r is read ahead, by some thousands of lines and some megabytes at most, in a goroutine
+// that has ended when Import returns: go on from Result.Bytes, not from where r stands. A read from r is not cut
+// short when the context ends or the store fails.
 func Import(ctx context.Context, store license.Store, r io.Reader, o Options) (Result, error) {
 	return run(ctx, store, ahead(newLines(r).entries()), o)
 }
