@@ -20,7 +20,7 @@ func EncodeQuery(q license.Query) string { return string(appendQuery(nil, q)) }
 // Operations lists "METHOD path" of all that a handler serves.
 func Operations(h http.Handler) []string {
 	var list []string
-	for _, res := range h.(*api).resources() {
+	for _, res := range h.(*api).resources {
 		for method := range res.methods {
 			list = append(list, method+" "+res.path)
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"path"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -85,7 +85,7 @@ func New(store license.Store, o Options) (http.Handler, error) {
 	if a.storeTimeout == 0 {
 		a.storeTimeout = DefaultStoreTimeout
 	}
-	a.mux = a.routes()
+	a.resources = a.allResources()
 	return a, nil
 }
 
@@ -95,7 +95,7 @@ type api struct {
 	realm        string
 	log          *slog.Logger
 	storeTimeout time.Duration
-	mux          *http.ServeMux
+	resources    []resource
 	buffers      sync.Pool
 }
 
@@ -104,13 +104,13 @@ type endpoint func(w http.ResponseWriter, r *http.Request, principal string) err
 
 // resource is one path and what can be done with it. GET is HEAD too.
 type resource struct {
-	path    string
+	path    string // may end with {id}
 	public  bool
 	methods map[string]endpoint
 }
 
-// resources is all that the API serves.
-func (a *api) resources() []resource {
+// allResources is all that the API serves. Of two that a path matches, the first is meant.
+func (a *api) allResources() []resource {
 	return []resource{
 		{path: "/v1/licenses", methods: map[string]endpoint{"GET": a.list, "POST": a.create}},
 		{path: "/v1/licenses/lookup", methods: map[string]endpoint{"POST": a.lookup}},
@@ -119,32 +119,51 @@ func (a *api) resources() []resource {
 	}
 }
 
-func (a *api) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	for _, res := range a.resources() {
-		answer := a.authenticated(res.answer)
-		if res.public {
-			answer = func(w http.ResponseWriter, r *http.Request) error { return res.answer(w, r, "") }
+// ServeHTTP turns what is returned, or panics, into a problem document.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			a.fail(w, r, fmt.Errorf("httpapi: panic: %v\n%s", v, debug.Stack()))
 		}
-		mux.HandleFunc(res.path, a.handle(answer))
+	}()
+	if err := a.answer(w, r); err != nil {
+		a.fail(w, r, err)
 	}
-	mux.HandleFunc("/", a.handle(a.authenticated(notFound)))
-	return mux
 }
 
-// ServeHTTP leaves no path to the mux that it would answer by itself, with a redirect or in
-// plain text.
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p := r.URL.EscapedPath()
-	if !strings.HasPrefix(p, "/") || path.Clean(p) != p {
-		a.handle(a.authenticated(notFound))(w, r)
-		return
+// answer finds the resource without a [http.ServeMux], which would answer some paths by itself, with a
+// redirect or in plain text, and to anyone.
+func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
+	i := slices.IndexFunc(a.resources, func(res resource) bool { return res.at(r.URL) })
+	if i >= 0 {
+		r.Pattern = a.resources[i].path // as a ServeMux does, for those who count requests by it
+		if a.resources[i].public {
+			return a.resources[i].answer(w, r, "")
+		}
 	}
-	a.mux.ServeHTTP(w, r)
+	principal, err := a.authenticate(r)
+	if err != nil {
+		return err
+	}
+	if i < 0 {
+		return newProblem(http.StatusNotFound, codeNotFound, "There is nothing at this path; /v1/openapi.json says what there is.")
+	}
+	return a.resources[i].answer(w, r, principal)
+}
+
+// at reports whether the resource is at the path of u, in which an encoded slash separates nothing.
+func (res *resource) at(u *url.URL) bool {
+	prefix, hasID := strings.CutSuffix(res.path, "{id}")
+	id, ok := strings.CutPrefix(u.Path, prefix)
+	return ok && (id != "") == hasID && !strings.Contains(id, "/") && !strings.Contains(strings.ToUpper(u.RawPath), "%2F")
 }
 
 // answer calls the endpoint of the method.
-func (res resource) answer(w http.ResponseWriter, r *http.Request, principal string) error {
+func (res *resource) answer(w http.ResponseWriter, r *http.Request, principal string) error {
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet
@@ -163,38 +182,6 @@ func (res resource) answer(w http.ResponseWriter, r *http.Request, principal str
 	p := newProblem(http.StatusMethodNotAllowed, codeMethodNotAllowed, "This path does not have the method %.20q.", r.Method)
 	p.allow = strings.Join(allow, ", ")
 	return p
-}
-
-func notFound(http.ResponseWriter, *http.Request, string) error {
-	return newProblem(http.StatusNotFound, codeNotFound, "There is nothing at this path; /v1/openapi.json says what there is.")
-}
-
-func (a *api) authenticated(e endpoint) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		principal, err := a.authenticate(r)
-		if err != nil {
-			return err
-		}
-		return e(w, r, principal)
-	}
-}
-
-// handle turns what is returned, or panics, into a problem document.
-func (a *api) handle(answer func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			switch v := recover(); v {
-			case nil:
-			case http.ErrAbortHandler:
-				panic(v)
-			default:
-				a.fail(w, r, fmt.Errorf("httpapi: panic: %v\n%s", v, debug.Stack()))
-			}
-		}()
-		if err := answer(w, r); err != nil {
-			a.fail(w, r, err)
-		}
-	}
 }
 
 // forStore bounds what the store does for one request.

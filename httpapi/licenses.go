@@ -184,7 +184,7 @@ func (a *api) delete(w http.ResponseWriter, r *http.Request, _ string) error {
 
 // pathID takes what is not a UUID for the id of a license that there is not.
 func pathID(r *http.Request) (uuid.UUID, error) {
-	id, ok := licensejson.ParseID(r.PathValue("id"))
+	id, ok := licensejson.ParseID(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
 	if !ok {
 		return uuid.Nil, license.ErrNotFound
 	}
