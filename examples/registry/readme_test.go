@@ -139,7 +139,7 @@ func newSite(t *testing.T) *site {
 	require.NoError(t, err)
 	licenses, err := seed(t.Context(), store)
 	require.NoError(t, err)
-	registry, err := newHandler(store, settings{Settings: serve.Settings{Tokens: []string{"token-0123456789"}}}, slog.New(slog.DiscardHandler))
+	registry, err := newHandler(store, settings{Settings: serve.Settings{Tokens: []string{"token-0123456789"}}}, slog.New(slog.DiscardHandler), io.Discard)
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", http.NotFound)

@@ -33,7 +33,8 @@ const (
 
 // run takes the ports before it opens the database, so that a start that fails for a port leaves
 // no file behind.
-func run(ctx context.Context, s settings, stdout io.Writer, logger *slog.Logger) (err error) {
+func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) {
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	plain, err := serve.Listen(ctx, s.Addr, "-addr")
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func run(ctx context.Context, s settings, stdout io.Writer, logger *slog.Logger)
 	if db.Notifies {
 		go func() { _ = postgres.Listen(ctx, s.DB, cached, postgres.ListenOptions{Logger: logger}) }() // until ctx is done
 	}
-	handler, err := newHandler(cached, s, logger)
+	handler, err := newHandler(cached, s, logger, stderr)
 	if err != nil {
 		return err
 	}
@@ -86,14 +87,14 @@ func run(ctx context.Context, s settings, stdout io.Writer, logger *slog.Logger)
 
 // newHandler mounts the API and the registries, which share one cache: what the API writes, the
 // gates see at once.
-func newHandler(cached *cachestore.Store, s settings, logger *slog.Logger) (http.Handler, error) {
+func newHandler(cached *cachestore.Store, s settings, logger *slog.Logger, requests io.Writer) (http.Handler, error) {
 	api, err := httpapi.New(cached, httpapi.Options{Tokens: s.Tokens, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
 	var counter gate.Counter
 	mux := http.NewServeMux()
-	mux.Handle("/", serve.LogRequests(logger, api))
+	mux.Handle("/", serve.LogRequests(requests, api))
 	mux.Handle("GET /healthz", serve.Health(cached, logger))
 	mux.Handle("GET /metrics", metrics(&counter))
 

@@ -58,7 +58,7 @@ func TestHealthIsUnavailableWhenTheStoreDoesNotAnswer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log bytes.Buffer
 				store := sickStore{memstore.New(memstore.Options{}), err}
-				handler, err := newHandler(store, []string{"token-0123456789abcdef"}, slog.New(slog.NewTextHandler(&log, nil)))
+				handler, err := newHandler(store, []string{"token-0123456789abcdef"}, slog.New(slog.NewTextHandler(&log, nil)), &log)
 				require.NoError(t, err)
 
 				begin := time.Now()

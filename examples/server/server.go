@@ -15,7 +15,8 @@ import (
 
 // run takes the port before it opens the database, so that a start that fails for the port
 // leaves no file behind.
-func run(ctx context.Context, s serve.Settings, stdout io.Writer, logger *slog.Logger) (err error) {
+func run(ctx context.Context, s serve.Settings, stdout, stderr io.Writer) (err error) {
+	logger := slog.New(slog.NewTextHandler(stderr, nil))
 	listener, err := serve.Listen(ctx, s.Addr, "-addr")
 	if err != nil {
 		return err
@@ -26,7 +27,7 @@ func run(ctx context.Context, s serve.Settings, stdout io.Writer, logger *slog.L
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	handler, err := newHandler(db, s.Tokens, logger)
+	handler, err := newHandler(db, s.Tokens, logger, stderr)
 	if err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func run(ctx context.Context, s serve.Settings, stdout io.Writer, logger *slog.L
 	return serve.Until(ctx, server, logger, listener)
 }
 
-func newHandler(store license.Store, tokens []string, logger *slog.Logger) (http.Handler, error) {
+func newHandler(store license.Store, tokens []string, logger *slog.Logger, requests io.Writer) (http.Handler, error) {
 	api, err := httpapi.New(store, httpapi.Options{Tokens: tokens, Logger: logger})
 	if err != nil {
 		return nil, err
@@ -50,5 +51,5 @@ func newHandler(store license.Store, tokens []string, logger *slog.Logger) (http
 		}
 		api.ServeHTTP(w, r)
 	}
-	return serve.LogRequests(logger, http.HandlerFunc(routes)), nil
+	return serve.LogRequests(requests, http.HandlerFunc(routes)), nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,7 +16,7 @@ import (
 func TestOddPathsAreAnsweredAsAllOthers(t *testing.T) {
 	t.Parallel()
 	const token = "tok-0123456789"
-	h, err := newHandler(memstore.New(memstore.Options{}), []string{token}, slog.New(slog.DiscardHandler))
+	h, err := newHandler(memstore.New(memstore.Options{}), []string{token}, slog.New(slog.DiscardHandler), io.Discard)
 	require.NoError(t, err)
 	for _, path := range []string{"//v1/licenses", "/v1//licenses", "/v1/licenses/../licenses", "/./healthz", "//healthz", "*"} {
 		for authorization, want := range map[string]int{"": http.StatusUnauthorized, "Bearer " + token: http.StatusNotFound} {

@@ -1,35 +1,38 @@
 package serve
 
 import (
-	"log/slog"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 )
 
-// LogRequests logs each request with its status and duration once it is answered. Headers,
-// the query and the body are not logged, as they may hold tokens and keys.
-func LogRequests(logger *slog.Logger, next http.Handler) http.Handler {
+// LogRequests writes a line for each request once it is answered, with its status and duration. Headers, the
+// query and the body are not logged, as they may hold tokens and keys. Several goroutines write at
+// once, as to a file they may.
+//
+// The lines look like those of [slog.TextHandler], which would take a tenth of the time of a small request.
+func LogRequests(log io.Writer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		method, path := r.Method, loggedPath(r.URL.Path)
+		method, path := r.Method, loggedPath(r.URL.Path) // with nothing that would need quotes
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() { // also when next panics; the status is then 0 if nothing was sent
-			log := logger.Handler()
-			if !log.Enabled(r.Context(), slog.LevelInfo) {
-				return
-			}
 			took := time.Since(start)
-			// The Logger would look up which line of code calls it, which takes a third of the time of all this.
-			line := slog.NewRecord(start.Add(took), slog.LevelInfo, "request", 0)
-			line.AddAttrs(
-				slog.String("method", method),
-				slog.String("path", path),
-				slog.Int("status", recorder.status),
-				slog.Duration("duration", took))
-			_ = log.Handle(r.Context(), line)
+			line := append(make([]byte, 0, 256), "time="...)
+			line = start.Add(took).AppendFormat(line, "2006-01-02T15:04:05.000Z07:00")
+			line = append(line, " level=INFO msg=request method="...)
+			line = append(line, method...)
+			line = append(line, " path="...)
+			line = append(line, path...)
+			line = append(line, " status="...)
+			line = strconv.AppendInt(line, int64(recorder.status), 10)
+			line = append(line, " duration="...)
+			line = append(line, took.String()...)
+			_, _ = log.Write(append(line, '\n'))
 		}()
 		next.ServeHTTP(recorder, r)
 		if recorder.status == 0 {

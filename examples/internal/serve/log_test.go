@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -34,7 +36,7 @@ func TestRequestsAreLoggedWithMethodPathStatusAndDuration(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			h := LogRequests(slog.New(slog.NewTextHandler(&log, nil)), c.handler)
+			h := LogRequests(&log, c.handler)
 			func() {
 				defer func() { _ = recover() }()
 				h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPut, id, nil))
@@ -43,6 +45,21 @@ func TestRequestsAreLoggedWithMethodPathStatusAndDuration(t *testing.T) {
 			assert.Equal(t, 1, strings.Count(log.String(), "\n"))
 		})
 	}
+}
+
+func TestARequestIsLoggedInTheFormOfSlog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log, want bytes.Buffer
+		h := LogRequests(&log, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(1234567 * time.Nanosecond)
+			w.WriteHeader(http.StatusNotFound)
+		}))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/licenses/a%20key", nil))
+		slog.New(slog.NewTextHandler(&want, nil)).Info("request",
+			"method", "GET", "path", "/v1/licenses/*", "status", 404, "duration", 1234567*time.Nanosecond)
+		assert.Equal(t, want.String(), log.String())
+	})
 }
 
 func TestLoggedPathHidesWhatMayBeAKey(t *testing.T) {

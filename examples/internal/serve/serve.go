@@ -29,8 +29,8 @@ type Program[C any] struct {
 	// Parse reads the settings. It returns [flag.ErrHelp] for -h.
 	Parse func(args []string, getenv func(string) string) (C, error)
 
-	// Serve serves until ctx is done. What helps a person to begin goes to stdout.
-	Serve func(ctx context.Context, c C, stdout io.Writer, logger *slog.Logger) error
+	// Serve serves until ctx is done. What helps a person to begin goes to stdout, and the log to stderr.
+	Serve func(ctx context.Context, c C, stdout, stderr io.Writer) error
 }
 
 // Main runs the program until SIGINT or SIGTERM, and exits: with 0, with 2 when it cannot read its
@@ -41,7 +41,7 @@ func (p Program[C]) Main() {
 	os.Exit(p.run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// run logs to stderr and returns the exit code.
+// run returns the exit code.
 func (p Program[C]) run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	c, err := p.Parse(args, getenv)
 	if errors.Is(err, flag.ErrHelp) {
@@ -52,7 +52,7 @@ func (p Program[C]) run(ctx context.Context, args []string, getenv func(string) 
 		_, _ = fmt.Fprintf(stderr, "%s: %v\nRun it with -h to see what it takes.\n", p.Name, err)
 		return 2
 	}
-	if err := p.Serve(ctx, c, stdout, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	if err := p.Serve(ctx, c, stdout, stderr); err != nil {
 		_, _ = fmt.Fprintf(stderr, "%s: %v\n", p.Name, err)
 		return 1
 	}
