@@ -3,6 +3,7 @@ package ndjson
 import (
 	"iter"
 	"runtime"
+	"sync"
 )
 
 // The bounds of what is read ahead, so that a store always finds a batch ready.
@@ -16,67 +17,94 @@ const (
 // middle of a read; nothing is read afterwards.
 func ahead(entries iter.Seq[entry]) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
-		r := &readAhead{chunks: make(chan []entry), stop: make(chan struct{}), ended: make(chan struct{})}
+		r := &readAhead{ended: make(chan struct{})}
+		r.changed.L = &r.mu
 		go r.run(entries)
-		defer func() {
-			close(r.stop)
-			<-r.ended
-		}()
-		for chunk := range r.chunks {
-			for _, e := range chunk {
+		defer r.end()
+		var taken []entry
+		for {
+			if taken = r.take(taken); len(taken) == 0 {
+				return
+			}
+			for _, e := range taken {
 				if !yield(e) {
 					return
 				}
 			}
 		}
-		switch {
-		case r.panicked != nil:
-			panic(r.panicked)
-		case !r.finished:
-			runtime.Goexit() // as the reader did
-		}
 	}
 }
 
+// readAhead is what was read and not taken yet.
 type readAhead struct {
-	chunks   chan []entry // not buffered, so that a loop which waits gets at once what there is
-	stop     chan struct{}
+	mu      sync.Mutex
+	changed sync.Cond // of what follows
+	queue   []entry
+	bytes   int // of memory, about, that queue takes
+	stopped bool
+	read    bool // to the end
+
 	ended    chan struct{}
-	finished bool // all was read; this and the next are set before chunks is closed
+	returned bool // rather than panicked or ended its goroutine; this and the next are set before ended is closed
 	panicked any
 }
 
 func (r *readAhead) run(entries iter.Seq[entry]) {
 	defer close(r.ended)
-	defer close(r.chunks)
-	defer func() { r.panicked = recover() }()
-	var chunk []entry
-	bytes := 0
+	defer func() {
+		r.panicked = recover()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.read = true
+		r.changed.Broadcast()
+	}()
 	for e := range entries {
-		chunk = append(chunk, e)
-		bytes += weight(e.license)
-		if len(chunk) < maxAhead && bytes < maxAheadBytes {
-			select {
-			case r.chunks <- chunk:
-			case <-r.stop:
-				return
-			default: // the loop is busy
-				continue
-			}
-		} else if !r.send(chunk) {
-			return
+		if !r.put(e) {
+			break
 		}
-		chunk, bytes = nil, 0
 	}
-	r.finished = len(chunk) == 0 || r.send(chunk)
+	r.returned = true
 }
 
-// send waits until the loop takes a chunk, and reports whether it did.
-func (r *readAhead) send(chunk []entry) bool {
-	select {
-	case r.chunks <- chunk:
-		return true
-	case <-r.stop:
-		return false
+// put waits for room, and reports whether to go on.
+func (r *readAhead) put(e entry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.queue = append(r.queue, e)
+	r.bytes += e.weight()
+	r.changed.Broadcast()
+	for !r.stopped && (len(r.queue) >= maxAhead || r.bytes >= maxAheadBytes) {
+		r.changed.Wait()
+	}
+	return !r.stopped
+}
+
+// take waits for entries and returns all there are, or none after the last. What it returned before is used
+// again.
+func (r *readAhead) take(used []entry) []entry {
+	clear(used)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.queue) == 0 && !r.read {
+		r.changed.Wait()
+	}
+	taken := r.queue
+	r.queue, r.bytes = used[:0], 0
+	r.changed.Broadcast()
+	return taken
+}
+
+// end ends the reading. What ended it before is the caller's.
+func (r *readAhead) end() {
+	r.mu.Lock()
+	r.stopped = true
+	r.changed.Broadcast()
+	r.mu.Unlock()
+	<-r.ended
+	switch {
+	case r.panicked != nil:
+		panic(r.panicked)
+	case !r.returned:
+		runtime.Goexit()
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -111,6 +112,53 @@ func TestLineThatHasComeIsNotHeldBack(t *testing.T) {
 	})
 }
 
+// What came while the store worked is imported once it is done, though nothing comes any more.
+func TestLinesThatCameAtOnceAreNotHeldBack(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lines, batch, want int }{{3, 1, 3}, {2500, 1000, 2000}} {
+		t.Run(fmt.Sprintf("%d in batches of %d", c.lines, c.batch), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r, w := io.Pipe()
+				stored, done := 0, make(chan error, 1)
+				store := batching{memstore.New(memstore.Options{}), func() error { time.Sleep(time.Second); return nil }}
+				o := ndjson.Options{BatchSize: c.batch, Progress: func(r ndjson.Result) { stored = r.Created }}
+				go func() {
+					_, err := ndjson.Import(t.Context(), store, r, o)
+					done <- err
+				}()
+				_, err := io.WriteString(w, input(c.lines))
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				require.Equal(t, c.want, stored)
+				require.NoError(t, w.Close())
+				require.NoError(t, <-done)
+			})
+		})
+	}
+}
+
+// What is wrong with a line may take more memory than the line.
+func TestBadLinesReadAheadAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var bad strings.Builder
+		for i := range 1000 {
+			fmt.Fprintf(&bad, `,"%d":1`, i)
+		}
+		text := input(1000) + strings.Repeat("{"+bad.String()[1:]+"}\n", 2000)
+		r := &counting{Reader: strings.NewReader(text)}
+		store := batching{memstore.New(memstore.Options{}), func() error {
+			synctest.Wait()
+			require.Less(t, r.read.Load(), int64(2<<20))
+			return nil
+		}}
+		_, err := ndjson.Import(t.Context(), store, r, ndjson.Options{})
+		require.ErrorContains(t, err, "line 1001")
+	})
+}
+
 func TestNothingIsReadAfterAnImport(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -141,6 +189,16 @@ func TestPanicOfAReaderIsTheCallers(t *testing.T) {
 	r := io.MultiReader(strings.NewReader(input(10)), readFunc(func([]byte) (int, error) { panic("of a reader") }))
 	require.PanicsWithValue(t, "of a reader", func() {
 		_, _ = ndjson.Import(t.Context(), memstore.New(memstore.Options{}), r, ndjson.Options{})
+	})
+}
+
+func TestPanicOfAReaderIsNotLostWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
+	reading := make(chan struct{})
+	r := io.MultiReader(strings.NewReader(input(1)), readFunc(func([]byte) (int, error) { <-reading; panic("of a reader") }))
+	store := batching{memstore.New(memstore.Options{}), func() error { close(reading); return errors.New("broken") }}
+	require.PanicsWithValue(t, "of a reader", func() {
+		_, _ = ndjson.Import(t.Context(), store, r, ndjson.Options{BatchSize: 1})
 	})
 }
 

@@ -111,7 +111,7 @@ func (im *importer) run(entries iter.Seq[entry]) error {
 			return e.err
 		}
 		im.batch = append(im.batch, e)
-		im.bytes += weight(e.license)
+		im.bytes += e.weight()
 		if len(im.batch) >= im.options.BatchSize || im.bytes >= maxBatchBytes {
 			if err := im.settle(); err != nil {
 				return err
@@ -124,18 +124,6 @@ func (im *importer) run(entries iter.Seq[entry]) error {
 func (im *importer) skips(err error) bool {
 	_, bad := errors.AsType[*LineError](err)
 	return bad && im.options.Skip != nil
-}
-
-// weight is about how much memory a license takes.
-func weight(l *license.License) int {
-	if l == nil {
-		return 0
-	}
-	n := 200 + len(l.Name) + len(l.Key) + len(l.Meta)
-	for _, p := range l.Packages {
-		n += 16 + len(p)
-	}
-	return n
 }
 
 // settle creates the licenses of the batch, counts its lines and empties it.

@@ -67,6 +67,23 @@ type entry struct {
 
 func (e entry) blank() bool { return e.license == nil && e.err == nil }
 
+// weight is about how many bytes of memory it takes.
+func (e entry) weight() int {
+	n := 200
+	if l := e.license; l != nil {
+		n += 200 + len(l.Name) + len(l.Key) + len(l.Meta)
+		for _, p := range l.Packages {
+			n += 16 + len(p)
+		}
+	}
+	if invalid, ok := errors.AsType[*license.ValidationError](e.err); ok {
+		for _, p := range invalid.Problems {
+			n += 48 + len(p.Pointer) + len(p.Detail)
+		}
+	}
+	return n
+}
+
 // position is how far the input was read: to the end of which line, and how many bytes.
 type position struct {
 	line  int
