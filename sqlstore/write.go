@@ -87,13 +87,14 @@ func (s *Store) update(ctx context.Context, write writer, l *license.License) er
 		return s.failed(ctx, opUpdate, err)
 	}
 	now := s.now().UnixMilli()
-	// Nearly always a license has the times with which it was read, and then nothing need be returned. What
-	// returns something is a query, for which database/sql starts a goroutine in a transaction: an eighth of the work.
+	// A license that was read and changed mostly has the times with which it was read, and then nothing need be
+	// returned. What returns something is a query, for which database/sql starts a goroutine in a transaction: an
+	// eighth of the work.
 	expected := written{l.CreatedAt.UnixMilli(), max(l.UpdatedAt.UnixMilli(), now), l.Revision + 1}
 	known := append(slices.Clone(args), expected.updated, l.Revision, expected.created, l.UpdatedAt.UnixMilli())
 	args = append(args, now, l.Revision)
 	first := queryUpdate
-	if s.traits.inProcess && l.Revision != 0 {
+	if s.traits.inProcess && l.Revision != 0 && !l.CreatedAt.IsZero() && !l.UpdatedAt.IsZero() {
 		first = queryUpdateKnown
 	}
 	var w written
@@ -104,6 +105,10 @@ func (s *Store) update(ctx context.Context, write writer, l *license.License) er
 				w = expected
 				return s.keyTaken(err)
 			}
+			if err := mismatch(ctx, tx, l.ID, l.Revision); err != nil {
+				return err
+			}
+			// It has other times.
 		}
 		for range maxAttempts {
 			found := false
@@ -189,7 +194,7 @@ const (
 	maxBackoff   = 250 * time.Millisecond
 )
 
-// write runs fn, which writes with one statement, in a transaction that it may share with others, and
+// write runs fn, of which one statement writes, or none, in a transaction that it may share with others, and
 // again where the dialect says so.
 func (s *Store) write(ctx context.Context, q query, fn func(context.Context, transaction) error) error {
 	if s.traits.inProcess {
