@@ -140,7 +140,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
 	i := slices.IndexFunc(a.resources, func(res resource) bool { return res.at(r.URL) })
 	if i >= 0 {
-		r.Pattern = a.resources[i].path // as a ServeMux does, for those who count requests by it
+		r.Pattern = a.resources[i].path // for those who count requests by it
 		if a.resources[i].public {
 			return a.resources[i].answer(w, r, "")
 		}
@@ -159,7 +159,10 @@ func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
 func (res *resource) at(u *url.URL) bool {
 	prefix, hasID := strings.CutSuffix(res.path, "{id}")
 	id, ok := strings.CutPrefix(u.Path, prefix)
-	return ok && (id != "") == hasID && !strings.Contains(id, "/") && !strings.Contains(strings.ToUpper(u.RawPath), "%2F")
+	if !ok || (id != "") != hasID || strings.Contains(id, "/") {
+		return false
+	}
+	return u.RawPath == "" || !strings.Contains(strings.ToUpper(u.EscapedPath()), "%2F")
 }
 
 // answer calls the endpoint of the method.

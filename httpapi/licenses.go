@@ -85,7 +85,8 @@ func (a *api) lookup(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err != nil {
 		return err
 	}
-	location := strings.TrimSuffix(externalPath(r), "lookup") + l.ID.String()
+	path := externalPath(r)
+	location := path[:strings.LastIndexByte(path, '/')+1] + l.ID.String()
 	a.send(w, r, http.StatusOK, l.AppendJSON, "Etag", etag(l), "Content-Location", location)
 	return nil
 }

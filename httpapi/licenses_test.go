@@ -437,6 +437,50 @@ func TestLocationNeverNamesAHost(t *testing.T) {
 	assert.Regexp(t, "^/other.example/v1/licenses/", w.header.Get("Location"))
 }
 
+func TestContentLocationOfAPathInAnotherEncodingIsThatOfTheLicense(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	send := func(path, body string) *recorder {
+		r, err := http.NewRequest("POST", path, strings.NewReader(body))
+		require.NoError(t, err)
+		r.RequestURI = path
+		r.Header.Set("Content-Type", "application/json")
+		w := newRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	created := send("/v1/licenses", newBody("K"))
+	found := send("/v1/licenses/%6cookup", `{"key":"K"}`)
+	require.Equal(t, 200, found.status, found.body.String())
+	assert.Equal(t, created.header.Get("Location"), found.header.Get("Content-Location"))
+}
+
+// What stands around the handler can count requests by r.Pattern, as under a ServeMux.
+func TestPatternIsThatOfTheResource(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for path, want := range map[string]string{
+		"/v1/licenses": "/v1/licenses", unknownPath: "/v1/licenses/{id}", "/v1/licenses/lookup": "/v1/licenses/lookup",
+		"/v1/openapi.json": "/v1/openapi.json", "/v1/nothing": "",
+	} {
+		r, err := http.NewRequest("GET", path, nil)
+		require.NoError(t, err)
+		h.ServeHTTP(newRecorder(), r)
+		assert.Equal(t, want, r.Pattern, path)
+	}
+}
+
+// A layer that strips a prefix from URL.Path alone leaves a RawPath that says nothing any more.
+func TestRawPathThatIsNotOfThePathIsIgnored(t *testing.T) {
+	t.Parallel()
+	r, err := http.NewRequest("GET", "/v1/licenses", nil)
+	require.NoError(t, err)
+	r.URL.RawPath = "/a%2Fb/v1/licenses"
+	w := newRecorder()
+	open(t).ServeHTTP(w, r)
+	assert.Equal(t, 200, w.status)
+}
+
 // A server takes the body of an answer to HEAD away; another ResponseWriter may not.
 func TestHeadHasNoBodyUnderAnyServer(t *testing.T) {
 	t.Parallel()
