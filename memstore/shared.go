@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"slices"
 	"unsafe"
 
 	"github.com/privatepkgs/license"
@@ -34,6 +35,7 @@ const sharedKeyLen = 32
 func newSharedLicense(r *record, next *sharedLicense) *sharedLicense {
 	l := &sharedLicense{next: next}
 	r.into(&l.License, l.packages[:0], nil)
+	l.Packages, l.Meta = slices.Clip(l.Packages), slices.Clip(l.Meta) // who appends gets a slice of their own
 	if n := copy(l.key[:], l.Key); n == len(l.Key) {
 		l.Key = unsafe.String(&l.key[0], n) // nobody changes the bytes, and the string keeps all of l alive
 	}

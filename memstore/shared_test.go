@@ -46,6 +46,17 @@ func TestSharedLicenseIsTheSameUntilItIsChanged(t *testing.T) {
 	require.Equal(t, before, first)
 }
 
+func TestSharedLicenseIsNotChangedByWhoeverAppendsToIt(t *testing.T) {
+	t.Parallel()
+	store := fill(t, 1)
+	l, err := store.Shared().GetByKey(t.Context(), keyOf(0))
+	require.NoError(t, err)
+	mine, metaOfMine := append(l.Packages, "mine"), append(l.Meta, 'm')
+	_, _ = append(l.Packages, "another's"), append(l.Meta, 'a')
+	require.Equal(t, "mine", mine[len(l.Packages)])
+	require.Equal(t, byte('m'), metaOfMine[len(l.Meta)])
+}
+
 func TestSharedViewAllocatesNothing(t *testing.T) {
 	store, ctx := fill(t, 1000), context.Background()
 	checker := license.NewChecker(store.Shared(), license.CheckerOptions{})
