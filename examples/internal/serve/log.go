@@ -18,16 +18,16 @@ import (
 func LogRequests(log io.Writer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		method, path := r.Method, loggedPath(r.URL.Path) // with nothing that would need quotes
+		method, path := r.Method, loggedPath(r.URL.Path)
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() { // also when next panics; the status is then 0 if nothing was sent
 			took := time.Since(start)
 			line := append(make([]byte, 0, 256), "time="...)
 			line = start.Add(took).AppendFormat(line, "2006-01-02T15:04:05.000Z07:00")
 			line = append(line, " level=INFO msg=request method="...)
-			line = append(line, method...)
+			line = appendText(line, method)
 			line = append(line, " path="...)
-			line = append(line, path...)
+			line = appendText(line, path)
 			line = append(line, " status="...)
 			line = strconv.AppendInt(line, int64(recorder.status), 10)
 			line = append(line, " duration="...)
@@ -39,6 +39,17 @@ func LogRequests(log io.Writer, next http.Handler) http.Handler {
 			recorder.status = http.StatusOK // as net/http answers for a silent handler
 		}
 	})
+}
+
+// appendText appends s, in quotes unless it is such a word as methods and paths are.
+func appendText(line []byte, s string) []byte {
+	isWord := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '/' || r == '-' || r == '.' || r == '*'
+	}
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return !isWord(r) }) {
+		return strconv.AppendQuote(line, s)
+	}
+	return append(line, s...)
 }
 
 // loggedPath returns path with a * for each part that is neither a word of the API nor an

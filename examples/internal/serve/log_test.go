@@ -55,10 +55,18 @@ func TestARequestIsLoggedInTheFormOfSlog(t *testing.T) {
 			time.Sleep(1234567 * time.Nanosecond)
 			w.WriteHeader(http.StatusNotFound)
 		}))
-		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/licenses/a%20key", nil))
-		slog.New(slog.NewTextHandler(&want, nil)).Info("request",
-			"method", "GET", "path", "/v1/licenses/*", "status", 404, "duration", 1234567*time.Nanosecond)
-		assert.Equal(t, want.String(), log.String())
+		for _, logged := range []struct{ method, path, as string }{
+			{"GET", "/v1/licenses/a%20key", "/v1/licenses/*"},
+			{"GET", "http://example.org", ""},
+			{"GET path=/ status=200\u2028\"", "/healthz", "/healthz"}, // HTTP/2 lets such methods through
+		} {
+			r := httptest.NewRequest(http.MethodGet, logged.path, nil)
+			r.Method = logged.method
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			slog.New(slog.NewTextHandler(&want, nil)).Info("request",
+				"method", logged.method, "path", logged.as, "status", 404, "duration", 1234567*time.Nanosecond)
+			assert.Equal(t, want.String(), log.String())
+		}
 	})
 }
 
