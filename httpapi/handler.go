@@ -135,24 +135,32 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer finds the resource without a [http.ServeMux], which would answer some paths by itself, with a
-// redirect or in plain text, and to anyone.
-func (a *api) answer(w http.ResponseWriter, r *http.Request) error {
-	i := slices.IndexFunc(a.resources, func(res resource) bool { return res.at(r.URL) })
-	if i >= 0 {
-		r.Pattern = a.resources[i].path // for those who count requests by it
-		if a.resources[i].public {
-			return a.resources[i].answer(w, r, "")
+func (a *api) answer(w http.ResponseWriter, r *http.Request) (err error) {
+	res := a.resourceAt(r.URL)
+	if res != nil {
+		r.Pattern = res.path // for those who count requests by it
+	}
+	principal := ""
+	if res == nil || !res.public {
+		if principal, err = a.authenticate(r); err != nil {
+			return err
 		}
 	}
-	principal, err := a.authenticate(r)
-	if err != nil {
-		return err
-	}
-	if i < 0 {
+	if res == nil {
 		return newProblem(http.StatusNotFound, codeNotFound, "There is nothing at this path; /v1/openapi.json says what there is.")
 	}
-	return a.resources[i].answer(w, r, principal)
+	return res.answer(w, r, principal)
+}
+
+// resourceAt does what a [http.ServeMux] would, but that it leaves all answers to the caller: a mux gives
+// some by itself, a redirect or plain text, and to anyone.
+func (a *api) resourceAt(u *url.URL) *resource {
+	for i := range a.resources {
+		if res := &a.resources[i]; res.at(u) {
+			return res
+		}
+	}
+	return nil
 }
 
 // at reports whether the resource is at the path of u, in which an encoded slash separates nothing.

@@ -14,7 +14,7 @@ import (
 // query and the body are not logged, as they may hold tokens and keys. Several goroutines write at
 // once, as to a file they may.
 //
-// The lines look like those of [slog.TextHandler], which would take a tenth of the time of a small request.
+// The lines look like those of [log/slog.TextHandler], which would take a tenth of the time of a small request.
 func LogRequests(log io.Writer, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
