@@ -36,8 +36,14 @@ type Program[C any] struct {
 // Main runs the program until SIGINT or SIGTERM, and exits: with 0, with 2 when it cannot read its
 // settings, else with 1. A second signal ends it at once.
 func (p Program[C]) Main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, end := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		signal.Stop(signals) // before anybody hears of the end: the next one is not to be lost
+		end()
+	}()
 	os.Exit(p.run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
