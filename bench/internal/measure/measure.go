@@ -38,7 +38,7 @@ func Each(work func(i int) error) Side {
 
 // Effort is how long to measure.
 type Effort struct {
-	Rounds int           // in each of which every side has one turn
+	Rounds int           // in each of which every side has one turn; those in which others had the machine are repeated
 	Turn   time.Duration // how long a turn should take
 }
 
@@ -60,26 +60,31 @@ type Comparison struct {
 
 // Compare lets both sides take turns, and each begin every other round.
 func Compare(e Effort, subject, baseline Side) (Comparison, error) {
-	sides := []Side{subject, baseline}
+	sides := [2]Side{subject, baseline}
 	var counts [2]int
-	var nanos [2][]float64
 	for i, side := range sides {
 		var err error
 		if counts[i], err = count(e.Turn, side); err != nil {
 			return Comparison{}, err
 		}
 	}
-	var ratios []float64
-	for round := range e.Rounds {
+	rounds, err := calmest(e.Rounds, stolen, func(round int) (nanos [2]float64, err error) {
 		for turn := range sides {
 			i := (round + turn) % 2
-			ns, err := one(sides[i], counts[i])
-			if err != nil {
-				return Comparison{}, err
+			if nanos[i], err = one(sides[i], counts[i]); err != nil {
+				return nanos, err
 			}
-			nanos[i] = append(nanos[i], ns)
 		}
-		ratios = append(ratios, nanos[0][round]/nanos[1][round])
+		return nanos, nil
+	})
+	if err != nil {
+		return Comparison{}, err
+	}
+	var nanos [2][]float64
+	var ratios []float64
+	for _, r := range rounds {
+		nanos[0], nanos[1] = append(nanos[0], r[0]), append(nanos[1], r[1])
+		ratios = append(ratios, r[0]/r[1])
 	}
 	return Comparison{SpreadOf(nanos[0]), SpreadOf(nanos[1]), SpreadOf(ratios)}, nil
 }
@@ -90,13 +95,9 @@ func Time(e Effort, side Side) (Spread, error) {
 	if err != nil {
 		return Spread{}, err
 	}
-	var nanos []float64
-	for range e.Rounds {
-		ns, err := one(side, n)
-		if err != nil {
-			return Spread{}, err
-		}
-		nanos = append(nanos, ns)
+	nanos, err := calmest(e.Rounds, stolen, func(int) (float64, error) { return one(side, n) })
+	if err != nil {
+		return Spread{}, err
 	}
 	return SpreadOf(nanos), nil
 }
