@@ -199,7 +199,7 @@ func surviveOutages(t *testing.T, s *stage) {
 		t.Logf("after a %s: the last error within %v, every shop's first success within %v", what,
 			lastError[what].Round(time.Millisecond), firstSuccess[what].Round(time.Millisecond))
 		assert.Less(t, lastError[what], recoveryTime())
-		assert.Less(t, firstSuccess[what], recoveryTime())
+		assert.Less(t, firstSuccess[what], 2*recoveryTime(), "the end of the errors, and a write on a disk that has more to do")
 	}
 	for _, server := range s.servers {
 		found := audit(shops, listAll(t, server))
