@@ -69,15 +69,7 @@ func (l *License) CheckPackage(r Request) Decision {
 // [VersionInvalid] under every constraint; one that is not semver is so under a range, and
 // no obstacle to the other constraints. A nil License is [NotFound]. It does not allocate.
 func (l *License) CheckVersion(r Request) Decision {
-	code := l.checkPackage(&r)
-	switch {
-	case code != Valid:
-	case r.PerpetualFallback:
-		code = l.Constraint.checkVersion(&r)
-	default:
-		code = l.Constraint.covers(&r) // which has not expired
-	}
-	return Decision{Code: code, License: l, Request: r}
+	return Decision{Code: l.checkVersion(&r), License: l, Request: r}
 }
 
 // ForVersion goes on from a decision about a package to one version of it, so that what a
@@ -102,15 +94,27 @@ func (l *License) checkPackage(r *Request) Code {
 		return PackageNotCovered
 	case l.Constraint.expired(r.Time) && !r.PerpetualFallback:
 		return Expired
-	case l.Constraint.typ == "":
+	case l.Constraint.kind == kindInvalid:
 		return VersionNotAllowed // of a License that was never validated
 	default:
 		return Valid
 	}
 }
 
+func (l *License) checkVersion(r *Request) Code {
+	code := l.checkPackage(r)
+	switch {
+	case code != Valid:
+		return code
+	case r.PerpetualFallback:
+		return l.Constraint.checkVersion(r)
+	default:
+		return l.Constraint.covers(r) // which has not expired
+	}
+}
+
 func (c *Constraint) expired(now time.Time) bool {
-	return c.typ == ConstraintDate && (now.IsZero() || millis(now) >= c.until)
+	return c.kind == kindDate && (now.IsZero() || millis(now) >= c.until)
 }
 
 func (c *Constraint) checkVersion(r *Request) Code {
@@ -125,10 +129,10 @@ func (c *Constraint) covers(r *Request) Code {
 	if r.Version == "" {
 		return VersionInvalid
 	}
-	switch c.typ {
-	case ConstraintNone, ConstraintDate:
+	switch c.kind {
+	case kindNone, kindDate:
 		return Valid
-	case ConstraintVersion:
+	case kindVersion:
 		v, ok := parseVersion(r.Version)
 		if !ok {
 			return VersionInvalid
@@ -184,7 +188,7 @@ func (d Decision) Message() string {
 		return fmt.Sprintf("%q is not a semantic version, so this license, which covers %s of %s, cannot allow it.",
 			d.Request.Version, d.constraint(), d.Request.Package)
 	case VersionNotAllowed:
-		if d.constraint().typ == "" {
+		if d.constraint().kind == kindInvalid {
 			return fmt.Sprintf("This license for %s is incomplete. Ask the seller to repair it.", d.Request.Package)
 		}
 		return fmt.Sprintf("This license for %s covers %s; %s needs an upgrade.",

@@ -23,19 +23,31 @@ const (
 // Make one with [NoConstraint], [DateConstraint], [VersionConstraint] or from JSON. It is
 // immutable and cheap to copy. The zero value is not a valid constraint and allows nothing.
 type Constraint struct {
-	typ   ConstraintType
+	kind  constraintKind
 	until int64 // milliseconds
 	rng   *versionRange
 }
 
+// constraintKind is a ConstraintType in one byte: a check compares it several times.
+type constraintKind uint8
+
+const (
+	kindInvalid constraintKind = iota // of the zero value
+	kindNone
+	kindDate
+	kindVersion
+)
+
+var constraintTypes = [...]ConstraintType{kindNone: ConstraintNone, kindDate: ConstraintDate, kindVersion: ConstraintVersion}
+
 // NoConstraint returns the constraint that restricts nothing: {"type":"none"}.
-func NoConstraint() Constraint { return Constraint{typ: ConstraintNone} }
+func NoConstraint() Constraint { return Constraint{kind: kindNone} }
 
 // DateConstraint returns the constraint that is valid while now is before until, cut
 // to the millisecond: {"type":"date","value":1697095609643}. A time before 1970 or after the
 // year 9999 is reported when the license is validated.
 func DateConstraint(until time.Time) Constraint {
-	return Constraint{typ: ConstraintDate, until: millis(until)}
+	return Constraint{kind: kindDate, until: millis(until)}
 }
 
 // VersionConstraint returns the constraint that is valid for the versions in a semver
@@ -60,15 +72,15 @@ func VersionConstraint(rng string) (Constraint, error) {
 	if err != nil {
 		return Constraint{}, err
 	}
-	return Constraint{typ: ConstraintVersion, rng: compiled}, nil
+	return Constraint{kind: kindVersion, rng: compiled}, nil
 }
 
 // Type returns the type, and "" for the zero value.
-func (c Constraint) Type() ConstraintType { return c.typ }
+func (c Constraint) Type() ConstraintType { return constraintTypes[c.kind] }
 
 // Until returns the time of a date constraint, in UTC, and the zero time for the others.
 func (c Constraint) Until() time.Time {
-	if c.typ != ConstraintDate {
+	if c.kind != kindDate {
 		return time.Time{}
 	}
 	return time.UnixMilli(c.until).UTC()
@@ -85,12 +97,12 @@ func (c Constraint) Range() string {
 // String describes the constraint for a person: "none", "until 2026-01-31T00:00:00Z" or
 // "versions <2.0.0".
 func (c Constraint) String() string {
-	switch c.typ {
-	case ConstraintNone:
+	switch c.kind {
+	case kindNone:
 		return "none"
-	case ConstraintDate:
+	case kindDate:
 		return "until " + c.Until().Format(time.RFC3339Nano)
-	case ConstraintVersion:
+	case kindVersion:
 		return "versions " + c.rng.source
 	default:
 		return "invalid"
@@ -99,14 +111,14 @@ func (c Constraint) String() string {
 
 // AppendJSON appends the JSON form of c to b: null for the zero value.
 func (c Constraint) AppendJSON(b []byte) []byte {
-	switch c.typ {
-	case ConstraintNone:
+	switch c.kind {
+	case kindNone:
 		return append(b, `{"type":"none"}`...)
-	case ConstraintDate:
+	case kindDate:
 		b = append(b, `{"type":"date","value":`...)
 		b = strconv.AppendInt(b, c.until, 10)
 		return append(b, '}')
-	case ConstraintVersion:
+	case kindVersion:
 		b = append(b, `{"type":"version","value":`...)
 		b = appendJSONString(b, c.rng.source)
 		return append(b, '}')
@@ -117,7 +129,7 @@ func (c Constraint) AppendJSON(b []byte) []byte {
 
 // MarshalJSON returns the JSON form of c. The zero value is an error.
 func (c Constraint) MarshalJSON() ([]byte, error) {
-	if c.typ == "" {
+	if c.kind == kindInvalid {
 		return nil, errors.New("license: the zero Constraint has no JSON form")
 	}
 	return c.AppendJSON(nil), nil
@@ -213,7 +225,7 @@ func parseDate(value json.RawMessage) (Constraint, error) {
 	if err != nil || !validMillis(until) {
 		return Constraint{}, problem("/constraint/value", CodeInvalidValue, detail)
 	}
-	return Constraint{typ: ConstraintDate, until: until}, nil
+	return Constraint{kind: kindDate, until: until}, nil
 }
 
 func unquote(value json.RawMessage) (s string, ok bool) {
@@ -226,10 +238,10 @@ func problem(pointer, code, detail string) *ValidationError {
 }
 
 func (c Constraint) validate(e *ValidationError) {
-	switch c.typ {
-	case "":
+	switch c.kind {
+	case kindInvalid:
 		e.add("/constraint", CodeRequired, "constraint must be given: none, date or version")
-	case ConstraintDate:
+	case kindDate:
 		if !validMillis(c.until) {
 			e.add("/constraint/value", CodeInvalidValue,
 				"the date must be from 0 to %d milliseconds since 1970 UTC", int64(maxMillis))
