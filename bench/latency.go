@@ -30,7 +30,7 @@ func (b *bench) latencies(each func(curve)) (curves []curve, err error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := b.peerFolder()
+	dir, token, err := b.peerFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +38,8 @@ func (b *bench) latencies(each func(curve)) (curves []curve, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ours := func(i int) load.Request {
-		return load.NewRequest(http.MethodPost, "/v1/licenses/lookup", apiToken, `{"key":"`+keyOf(i%b.peer)+`"}`, http.StatusOK)
-	}
+	ours := func(i int) load.Request { return ourGetByKey(b.ofPeer(i)) }
+	theirs := func(i int) load.Request { return peer{peerPath, token}.getByKey(b.ofPeer(i)) }
 	for _, server := range []struct {
 		name  string
 		start func() (*child, error)
@@ -49,7 +48,7 @@ func (b *bench) latencies(each func(curve)) (curves []curve, err error) {
 		{"memory", b.startFilled, ours},
 		{"SQLite", func() (*child, error) { return b.startServer(path) }, ours},
 		{"PostgreSQL", func() (*child, error) { return b.startServer(url) }, ours},
-		{peerName, func() (*child, error) { return b.start("pocketbase", dir) }, func(i int) load.Request { return peerByKey(i % b.peer) }},
+		{peerName, func() (*child, error) { return b.start("pocketbase", dir) }, theirs},
 	} {
 		c, err := b.curveOf(server.start, server.next)
 		if err != nil {

@@ -22,12 +22,17 @@ import (
 
 // The peer is PocketBase with a collection of the same fields, beside the server of this project, each as
 // it comes: with its log of requests, and PocketBase with its answers to browsers (CORS). Both wait for the
-// disk at each commit. PocketBase is given what makes it faster: anybody may do anything, so that it checks
-// no token, and it counts no total.
+// disk at each commit, and both check an API token, which in PocketBase is a token of a superuser that does not
+// expire soon. PocketBase is given what makes it faster: it counts no total.
+//
+// A second collection is open to anybody. It shows what checking the token costs PocketBase.
 const (
-	peerName  = "PocketBase"
-	peerPath  = "/api/collections/licenses/records"
-	peerQuery = "skipTotal=1"
+	peerName   = "PocketBase"
+	peerQuery  = "skipTotal=1"
+	peerPath   = "/api/collections/licenses/records"
+	openPath   = "/api/collections/open_licenses/records"
+	superusers = core.CollectionNameSuperusers
+	superuser  = "bench@example.com"
 )
 
 // peerConnect opens a file as PocketBase does, but that commits are on the disk, those of its log aside.
@@ -65,28 +70,46 @@ func pocketBase(dir string) (http.Handler, error) {
 	return router.BuildMux()
 }
 
-// peerFolder returns a folder of PocketBase with the licenses that sqliteFile has.
-func (b *bench) peerFolder() (dir string, err error) {
+// peerFolder returns a folder of PocketBase with the licenses that sqliteFile has, and its API token.
+func (b *bench) peerFolder() (dir, token string, err error) {
 	dir = filepath.Join(b.dir, "pocketbase")
 	app, err := peerApp(dir)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if found, _ := app.FindCollectionByNameOrId("licenses"); found == nil {
-		if err := peerCollection(app); err != nil {
-			return "", err
-		}
-		if err := b.fillPeer(app); err != nil {
-			return "", err
-		}
+	defer func() { err = errors.Join(err, app.ResetBootstrapState()) }()
+	found, err := app.FindAuthRecordByEmail(superusers, superuser)
+	if err != nil {
+		found, err = b.newPeer(app)
 	}
-	return dir, app.ResetBootstrapState()
+	if err != nil {
+		return "", "", err
+	}
+	token, err = found.NewStaticAuthToken(24 * time.Hour)
+	return dir, token, err
 }
 
-func peerCollection(app core.App) error {
-	anybody := types.Pointer("")
-	c := core.NewBaseCollection("licenses")
-	c.ListRule, c.ViewRule, c.CreateRule = anybody, anybody, anybody
+// newPeer makes the collections and the superuser.
+func (b *bench) newPeer(app core.App) (*core.Record, error) {
+	for name, rule := range map[string]*string{"licenses": nil, "open_licenses": types.Pointer("")} {
+		if err := errors.Join(peerCollection(app, name, rule), b.fillPeer(app, name)); err != nil {
+			return nil, err
+		}
+	}
+	collection, err := app.FindCollectionByNameOrId(superusers)
+	if err != nil {
+		return nil, err
+	}
+	r := core.NewRecord(collection)
+	r.SetEmail(superuser)
+	r.SetRandomPassword()
+	return r, app.Save(r)
+}
+
+// peerCollection makes a collection that those may use whom a rule names: nil only superusers, "" anybody.
+func peerCollection(app core.App, name string, rule *string) error {
+	c := core.NewBaseCollection(name)
+	c.ListRule, c.ViewRule, c.CreateRule = rule, rule, rule
 	c.Fields.Add(
 		&core.TextField{Name: "name", Max: 255},
 		&core.TextField{Name: "key", Max: 255, Required: true},
@@ -97,8 +120,8 @@ func peerCollection(app core.App) error {
 		&core.AutodateField{Name: "createdAt", OnCreate: true},
 		&core.AutodateField{Name: "updatedAt", OnCreate: true, OnUpdate: true},
 	)
-	c.AddIndex("licenses_by_key", true, "key", "")
-	c.AddIndex("licenses_by_time", false, "createdAt, id", "")
+	c.AddIndex(name+"_by_key", true, "key", "")
+	c.AddIndex(name+"_by_time", false, "createdAt, id", "")
 	return app.Save(c)
 }
 
@@ -106,7 +129,7 @@ func peerCollection(app core.App) error {
 func peerID(i int) string { return fmt.Sprintf("%015x", random(i, 5).Uint64())[:15] }
 
 // fillPeer writes into the table, which is quicker than one call for each license.
-func (b *bench) fillPeer(app core.App) error {
+func (b *bench) fillPeer(app core.App, collection string) error {
 	return app.RunInTransaction(func(tx core.App) error {
 		for i := range b.peer {
 			l, err := bareOf(b.catalogue.license(i))
@@ -114,7 +137,7 @@ func (b *bench) fillPeer(app core.App) error {
 				return err
 			}
 			at := time.UnixMilli(l.created).UTC().Format(types.DefaultDateLayout)
-			if _, err := tx.DB().Insert("licenses", dbx.Params{
+			if _, err := tx.DB().Insert(collection, dbx.Params{
 				"id": peerID(i), "name": l.name, "key": l.key, "constraint": l.constraint, "suspended": l.suspended, "meta": l.meta,
 				"packages": l.packages, "createdAt": at, "updatedAt": at,
 			}).Execute(); err != nil {
@@ -125,42 +148,70 @@ func (b *bench) fillPeer(app core.App) error {
 	})
 }
 
+// peer is a collection of PocketBase, and the token that opens it.
+type peer struct{ path, token string }
+
+func (p peer) get(path string) load.Request {
+	return load.NewRequest(http.MethodGet, p.path+path, p.token, "", http.StatusOK)
+}
+
+func (p peer) getByKey(i int) load.Request {
+	return p.get("?perPage=1&" + peerQuery + "&filter=" + url.QueryEscape("key='"+keyOf(i)+"'"))
+}
+
+// peerRequests are requests by their number, which stands for the same licenses in both.
+type peerRequests struct {
+	found  func(b *bench, i int) (first, count int) // what the answer must hold
+	ours   func(b *bench, i int) load.Request
+	theirs func(b *bench, p peer, i int) load.Request
+}
+
 func peerRows() []row {
-	// The answer to the request i must hold the licenses that found returns.
-	peer := func(name, subject string, atLeast float64, found func(b *bench, i int) (first, count int), ours, theirs func(b *bench, i int) load.Request) row {
-		return compared("peer/"+name, subject+" over HTTP, SQLite", peerName, timesFaster(atLeast), func(b *bench) (sides, error) {
-			return b.compareWithPeer(found, ours, theirs)
+	compared := func(name, subject, baseline, path string, g goal, r peerRequests) row {
+		return compared("peer/"+name, subject+" over HTTP, SQLite", baseline, g, func(b *bench) (sides, error) {
+			return b.compareWithPeer(path, r)
 		})
 	}
-	one := func(b *bench, i int) (int, int) { return i % b.peer, 1 }
+	byKey := peerRequests{oneOfPeer, func(b *bench, i int) load.Request {
+		return ourGetByKey(b.ofPeer(i))
+	}, func(b *bench, p peer, i int) load.Request {
+		return p.getByKey(b.ofPeer(i))
+	}}
 	return []row{
-		peer("id", "get by id", 4, one, func(b *bench, i int) load.Request {
-			return load.NewRequest(http.MethodGet, "/v1/licenses/"+idOf(i%b.peer).String(), apiToken, "", http.StatusOK)
+		compared("id", "get by id", peerName, peerPath, timesFaster(4), peerRequests{oneOfPeer, func(b *bench, i int) load.Request {
+			return load.NewRequest(http.MethodGet, "/v1/licenses/"+idOf(b.ofPeer(i)).String(), apiToken, "", http.StatusOK)
+		}, func(b *bench, p peer, i int) load.Request {
+			return p.get("/" + peerID(b.ofPeer(i)))
+		}}),
+		compared("key", "get by key", peerName, peerPath, timesFaster(5), byKey),
+		compared("open", "get by key", peerName+", open to anybody", openPath, timesFaster(noGoal), byKey),
+		compared("list", "list of 100", peerName, peerPath, timesFaster(7), peerRequests{func(b *bench, i int) (int, int) {
+			return i * 37 % (b.peer - 100), 100
 		}, func(b *bench, i int) load.Request {
-			return load.NewRequest(http.MethodGet, peerPath+"/"+peerID(i%b.peer), "", "", http.StatusOK)
-		}),
-		peer("key", "get by key", 5, one, func(b *bench, i int) load.Request {
-			return load.NewRequest(http.MethodPost, "/v1/licenses/lookup", apiToken, `{"key":"`+keyOf(i%b.peer)+`"}`, http.StatusOK)
-		}, func(b *bench, i int) load.Request { return peerByKey(i % b.peer) }),
-		peer("list", "list of 100", 7, func(b *bench, i int) (int, int) { return i * 37 % (b.peer - 100), 100 }, func(b *bench, i int) load.Request {
 			since := strconv.Itoa(firstMilli + i*37%(b.peer-100))
 			return load.NewRequest(http.MethodGet, "/v1/licenses?since="+since, apiToken, "", http.StatusOK)
-		}, func(b *bench, i int) load.Request {
+		}, func(b *bench, p peer, i int) load.Request {
 			since := time.UnixMilli(int64(firstMilli + i*37%(b.peer-100))).UTC().Format(types.DefaultDateLayout)
-			filter := url.QueryEscape("createdAt>='" + since + "'")
-			return load.NewRequest(http.MethodGet, peerPath+"?perPage=100&sort=createdAt,id&"+peerQuery+"&filter="+filter, "", "", http.StatusOK)
-		}),
-		peer("create", "create", 2, func(_ *bench, i int) (int, int) { return newLicenses + i, 1 }, func(b *bench, i int) load.Request {
-			return load.NewRequest(http.MethodPost, "/v1/licenses", apiToken, b.newBody(i), http.StatusCreated)
+			return p.get("?perPage=100&sort=createdAt,id&" + peerQuery + "&filter=" + url.QueryEscape("createdAt>='"+since+"'"))
+		}}),
+		compared("create", "create", peerName, peerPath, timesFaster(2), peerRequests{func(_ *bench, i int) (int, int) {
+			return newLicenses + i, 1
 		}, func(b *bench, i int) load.Request {
-			return load.NewRequest(http.MethodPost, peerPath, "", b.newBody(i), http.StatusOK)
-		}),
+			return load.NewRequest(http.MethodPost, "/v1/licenses", apiToken, b.newBody(i), http.StatusCreated)
+		}, func(b *bench, p peer, i int) load.Request {
+			return load.NewRequest(http.MethodPost, p.path, p.token, b.newBody(i), http.StatusOK)
+		}}),
 	}
 }
 
-func peerByKey(i int) load.Request {
-	filter := url.QueryEscape("key='" + keyOf(i) + "'")
-	return load.NewRequest(http.MethodGet, peerPath+"?perPage=1&"+peerQuery+"&filter="+filter, "", "", http.StatusOK)
+// ofPeer returns the number of the license that the request i asks for: all in turn, in an order in which
+// neighbours do not follow each other.
+func (b *bench) ofPeer(i int) int { return i * 7919 % b.peer } // a prime
+
+func oneOfPeer(b *bench, i int) (first, count int) { return b.ofPeer(i), 1 }
+
+func ourGetByKey(i int) load.Request {
+	return load.NewRequest(http.MethodPost, "/v1/licenses/lookup", apiToken, `{"key":"`+keyOf(i)+`"}`, http.StatusOK)
 }
 
 // newLicenses is the number of the first license that is created over HTTP.
@@ -181,12 +232,12 @@ func (b *bench) body(i int) string {
 	return string(body)
 }
 
-func (b *bench) compareWithPeer(found func(b *bench, i int) (first, count int), ours, theirs func(b *bench, i int) load.Request) (sides, error) {
+func (b *bench) compareWithPeer(collection string, r peerRequests) (sides, error) {
 	path, err := b.sqliteFile(b.peer)
 	if err != nil {
 		return sides{}, err
 	}
-	dir, err := b.peerFolder()
+	dir, token, err := b.peerFolder()
 	if err != nil {
 		return sides{}, err
 	}
@@ -198,16 +249,28 @@ func (b *bench) compareWithPeer(found func(b *bench, i int) (first, count int), 
 	if err != nil {
 		return sides{}, err
 	}
+	p := peer{collection, token}
+	if collection == openPath {
+		p.token = ""
+	} else if err := baseline.refuses(collection); err != nil {
+		return sides{}, err
+	}
+	ours := func(i int) load.Request { return r.ours(b, i) }
+	theirs := func(i int) load.Request { return r.theirs(b, p, i) }
 	for i := range 3 {
 		i += 50_000_000 // none that is measured
-		first, count := found(b, i)
-		if err := errors.Join(subject.answersWith(ours(b, i), first, count), baseline.answersWith(theirs(b, i), first, count)); err != nil {
+		first, count := r.found(b, i)
+		if err := errors.Join(subject.answersWith(ours(i), first, count), baseline.answersWith(theirs(i), first, count)); err != nil {
 			return sides{}, err
 		}
 	}
-	return b.both(subject, baseline,
-		func(i int) load.Request { return ours(b, i) },
-		func(i int) load.Request { return theirs(b, i) })
+	return b.both(subject, baseline, ours, theirs)
+}
+
+// refuses sees to it that a collection is not open to anybody.
+func (c *child) refuses(collection string) error {
+	_, err := load.Answer(c.addr, load.NewRequest(http.MethodGet, collection, "", "", http.StatusForbidden))
+	return err
 }
 
 // answersWith sees to it that the answer to a request holds certain licenses and no others.

@@ -89,10 +89,7 @@ type measured struct {
 func (m measured) print(w io.Writer) {
 	for i, g := range m.goals {
 		r := m.results[i]
-		verdict := "ok"
-		if !g.met(r.value.Median) {
-			verdict = "MISSED"
-		}
+		verdict := g.verdict(r.value.Median, "ok", "MISSED")
 		fmt.Fprintf(w, "%-18s %-6s %-42s goal: %-42s %12s  %s\n", m.name, verdict, value(g, r.value), g, r.subject, r.baseline)
 	}
 }
@@ -116,10 +113,7 @@ func table(rows []measured) string {
 				what, baseline = "", ""
 			}
 			r := m.results[i]
-			verdict := "met"
-			if !g.met(r.value.Median) {
-				verdict = "**missed**"
-			}
+			verdict := g.verdict(r.value.Median, "met", "**missed**")
 			absolute := r.subject
 			if r.baseline != "" {
 				absolute += ", " + r.baseline

@@ -41,6 +41,11 @@ func nanoseconds(atMost float64) goal  { return goal{atMost, false, "ns"} }
 func allocations(atMost float64) goal  { return goal{atMost, false, "allocations"} }
 func bytes(atMost float64) goal        { return goal{atMost, false, "bytes"} }
 
+// noGoal is the bound of what is measured to be seen beside the rest.
+const noGoal = 0
+
+func (g goal) none() bool { return g.atLeast && g.bound == noGoal }
+
 func (g goal) met(v float64) bool {
 	if g.atLeast {
 		return v >= g.bound
@@ -49,10 +54,26 @@ func (g goal) met(v float64) bool {
 }
 
 func (g goal) String() string {
-	if g.atLeast {
+	switch {
+	case g.none():
+		return ""
+	case g.atLeast:
 		return fmt.Sprintf("at least %v %s", g.bound, g.unit)
+	default:
+		return fmt.Sprintf("at most %v %s", g.bound, g.unit)
 	}
-	return fmt.Sprintf("at most %v %s", g.bound, g.unit)
+}
+
+// verdict returns one of two words, and neither for a value that has no goal.
+func (g goal) verdict(v float64, met, missed string) string {
+	switch {
+	case g.none():
+		return ""
+	case g.met(v):
+		return met
+	default:
+		return missed
+	}
 }
 
 // sides are the two of a comparison, which have been seen to give the same answers.
