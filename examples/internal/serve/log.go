@@ -23,7 +23,7 @@ func LogRequests(log io.Writer, next http.Handler) http.Handler {
 		defer func() { // also when next panics; the status is then 0 if nothing was sent
 			took := time.Since(start)
 			line := append(make([]byte, 0, 256), "time="...)
-			line = start.Add(took).AppendFormat(line, "2006-01-02T15:04:05.000Z07:00")
+			line = appendTime(line, start.Add(took))
 			line = append(line, " level=INFO msg=request method="...)
 			line = appendText(line, method)
 			line = append(line, " path="...)
@@ -39,6 +39,14 @@ func LogRequests(log io.Writer, next http.Handler) http.Handler {
 			recorder.status = http.StatusOK // as net/http answers for a silent handler
 		}
 	})
+}
+
+// appendTime appends t to the millisecond, as of the layouts with a fraction [time.RFC3339Nano] is
+// the one that package time writes quickly: five times as fast as the others.
+func appendTime(line []byte, t time.Time) []byte {
+	millis := len(line) + len("2006-01-02T15:04:05.000")
+	line = t.Truncate(time.Millisecond).Add(time.Nanosecond).AppendFormat(line, time.RFC3339Nano) // with all nine digits
+	return append(line[:millis], line[millis+len("000001"):]...)
 }
 
 // appendText appends s, in quotes unless it is such a word as methods and paths are.

@@ -70,6 +70,17 @@ func TestARequestIsLoggedInTheFormOfSlog(t *testing.T) {
 	})
 }
 
+func TestTimesAreLoggedToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	for zone, hours := range map[string]int{"": 0, "east": 14, "west": -7} {
+		for _, nanos := range []int{0, 1, 999_999, 1_000_000, 120_000_000, 999_999_999} {
+			at := time.Date(2026, 12, 31, 23, 59, 59, nanos, time.FixedZone(zone, hours*3600))
+			want := at.Format("2006-01-02T15:04:05.000Z07:00")
+			assert.Equal(t, "time="+want, string(appendTime([]byte("time="), at)))
+		}
+	}
+}
+
 func TestLoggedPathHidesWhatMayBeAKey(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
