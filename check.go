@@ -109,39 +109,45 @@ func (l *License) checkVersion(r *Request) Code {
 	case r.PerpetualFallback:
 		return l.Constraint.checkVersion(r)
 	default:
-		return l.Constraint.covers(r) // which has not expired
+		return l.Constraint.covers(r.Version) // which has not expired
 	}
 }
 
-func (c *Constraint) expired(now time.Time) bool {
-	return c.kind == kindDate && (now.IsZero() || millis(now) >= c.until)
-}
+func (c *Constraint) expired(now time.Time) bool { return c.kind == kindDate && c.ended(now) }
+
+func (c *Constraint) ended(now time.Time) bool { return now.IsZero() || millis(now) >= c.until }
 
 func (c *Constraint) checkVersion(r *Request) Code {
 	if c.expired(r.Time) && !c.fallsBack(r) {
 		return Expired
 	}
-	return c.covers(r)
+	return c.covers(r.Version)
 }
 
 // covers is checkVersion for a constraint that has not expired.
-func (c *Constraint) covers(r *Request) Code {
-	if r.Version == "" {
+func (c *Constraint) covers(version string) Code {
+	if version == "" {
 		return VersionInvalid
 	}
-	switch c.kind {
-	case kindNone, kindDate:
+	if c.kind == kindNone || c.kind == kindDate {
 		return Valid
-	case kindVersion:
-		v, ok := parseVersion(r.Version)
-		if !ok {
-			return VersionInvalid
-		}
-		if c.rng.admits(v) {
-			return Valid
-		}
 	}
-	return VersionNotAllowed
+	return c.rng.covers(version)
+}
+
+// covers of a nil range, which is that of an invalid constraint, is never Valid.
+func (r *versionRange) covers(version string) Code {
+	v, ok := parseVersion(version)
+	switch {
+	case r == nil:
+		return VersionNotAllowed
+	case !ok:
+		return VersionInvalid
+	case r.admits(v):
+		return Valid
+	default:
+		return VersionNotAllowed
+	}
 }
 
 func (c *Constraint) fallsBack(r *Request) bool {

@@ -235,7 +235,7 @@ func millis(t time.Time) int64 {
 	case s > maxMillis/1000:
 		return maxMillis + 1
 	default:
-		return t.UnixMilli()
+		return s*1000 + int64(t.Nanosecond()/1e6)
 	}
 }
 
