@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 )
 
@@ -90,7 +89,7 @@ func (l *License) checkPackage(r *Request) Code {
 		return NotFound
 	case l.Suspended:
 		return Suspended
-	case !slices.Contains(l.Packages, r.Package):
+	case !l.names(r.Package):
 		return PackageNotCovered
 	case l.Constraint.expired(r.Time) && !r.PerpetualFallback:
 		return Expired
@@ -99,6 +98,17 @@ func (l *License) checkPackage(r *Request) Code {
 	default:
 		return Valid
 	}
+}
+
+// names reports whether the license names a package. Those of one license often begin alike and are of
+// one length, so that their ends are what tells them apart at once.
+func (l *License) names(pkg string) bool {
+	for _, p := range l.Packages {
+		if len(p) == len(pkg) && (p == "" || p[len(p)-1] == pkg[len(p)-1]) && p == pkg {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *License) checkVersion(r *Request) Code {
@@ -115,7 +125,10 @@ func (l *License) checkVersion(r *Request) Code {
 
 func (c *Constraint) expired(now time.Time) bool { return c.kind == kindDate && c.ended(now) }
 
-func (c *Constraint) ended(now time.Time) bool { return now.IsZero() || millis(now) >= c.until }
+func (c *Constraint) ended(now time.Time) bool {
+	ms := millis(now)
+	return ms >= c.until || ms < 0 && now.IsZero()
+}
 
 func (c *Constraint) checkVersion(r *Request) Code {
 	if c.expired(r.Time) && !c.fallsBack(r) {

@@ -144,6 +144,30 @@ func TestGoalsAreMetOnTheirSide(t *testing.T) {
 `, table(rows))
 }
 
+func TestRowsAreReplacedInATableOfTheSameDayAndMachine(t *testing.T) {
+	t.Parallel()
+	spread := func(v float64) result { return result{value: measure.Spread{Median: v, Min: v, Max: v}} }
+	one := measured{row{name: "a/one", subject: "one", goals: []goal{nanoseconds(40), allocations(0)}}, []result{spread(50), spread(0)}}
+	other := measured{row{name: "a/other", subject: "one", baseline: "other", goals: []goal{ofTime(1.2)}}, []result{spread(1)}}
+	d := document{t.TempDir()}
+	require.NoError(t, os.WriteFile(d.path(), []byte("above\n<!-- measured: table -->\n<!-- end of table -->\nbelow\n"), 0o600))
+	require.NoError(t, d.write(partTable, "Today, here.\n\n"+table([]measured{one, other})))
+
+	one.results = []result{spread(30), spread(0)}
+	require.NoError(t, d.replaceRows("Today, here.", []measured{one}))
+	text, err := os.ReadFile(d.path())
+	require.NoError(t, err)
+	require.Equal(t, "above\n<!-- measured: table -->\n\nToday, here.\n\n"+table([]measured{one, other})+"\n<!-- end of table -->\nbelow\n", string(text))
+
+	one.results[0] = spread(1)
+	require.ErrorContains(t, d.replaceRows("Tomorrow, here.", []measured{one}), "another day or machine")
+	one.baseline = "a third"
+	require.ErrorContains(t, d.replaceRows("Today, here.", []measured{one}), "no row")
+	after, err := os.ReadFile(d.path())
+	require.NoError(t, err)
+	require.Equal(t, string(text), string(after), "nothing is replaced that cannot all be")
+}
+
 func TestFiguresAreWrittenWithThreeDigits(t *testing.T) {
 	t.Parallel()
 	for nanos, want := range map[float64]string{7.126: "7.13 ns", 48: "48.0 ns", 999: "999 ns", 1500: "1.50 µs", 24_800: "24.8 µs", 3e6: "3.00 ms", 2e9: "2.00 s"} {

@@ -24,7 +24,7 @@ func main() {
 
 func measureAll() (err error) {
 	isQuick := flag.Bool("quick", false, "measure for a minute or two, with little data, and write no document")
-	only := flag.String("only", "", "measure only the rows, or the part (growth, latency), whose name begins with this")
+	only := flag.String("only", "", "measure only the rows, or the part (growth, latency), whose name begins with this; rows are replaced in a table of the same day and machine")
 	docs := flag.String("docs", "", "the folder with performance.md, whose figures and pictures are replaced where a part is measured in full")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -87,10 +87,13 @@ func (r run) table(only string) error {
 		m.print(os.Stdout)
 		all = append(all, m)
 	}
-	if only != "" {
+	if only == "" {
+		return r.publish(partTable, table(all))
+	}
+	if r.document.docs == "" || len(all) == 0 {
 		return nil
 	}
-	return r.publish(partTable, table(all))
+	return r.document.replaceRows(machine(r.began), all)
 }
 
 func (r run) growth() error {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,17 +31,44 @@ func (d document) pictures() string { return filepath.Join(d.docs, "performance"
 
 // write replaces one part.
 func (d document) write(part, text string) error {
-	old, err := os.ReadFile(d.path())
+	return d.edit(part, func(string) (string, error) { return text, nil })
+}
+
+// edit replaces one part by what edited makes of it.
+func (d document) edit(part string, edited func(old string) (string, error)) error {
+	whole, err := os.ReadFile(d.path())
 	if err != nil {
 		return err
 	}
 	begin, end := "<!-- measured: "+part+" -->\n", "<!-- end of "+part+" -->"
-	before, rest, ok := strings.Cut(string(old), begin)
-	_, after, found := strings.Cut(rest, end)
+	before, rest, ok := strings.Cut(string(whole), begin)
+	old, after, found := strings.Cut(rest, end)
 	if !ok || !found {
 		return fmt.Errorf("%s has no place for the part %q", d.path(), part)
 	}
+	text, err := edited(old)
+	if err != nil {
+		return err
+	}
 	return os.WriteFile(d.path(), []byte(before+begin+"\n"+strings.TrimSpace(text)+"\n\n"+end+after), 0o644)
+}
+
+// replaceRows replaces rows of the table, if the others are of the same machine and day.
+func (d document) replaceRows(machine string, rows []measured) error {
+	return d.edit(partTable, func(old string) (string, error) {
+		if !strings.Contains(old, machine) {
+			return "", fmt.Errorf("the table in %s is of another day or machine; measure all of it", d.path())
+		}
+		lines := strings.Split(old, "\n")
+		for _, m := range rows {
+			first := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, m.heading()) })
+			if first < 0 {
+				return "", fmt.Errorf("the table in %s has no row %q; measure all of it", d.path(), m.name)
+			}
+			lines = slices.Replace(lines, first, first+len(m.goals), m.lines()...)
+		}
+		return strings.Join(lines, "\n"), nil
+	})
 }
 
 // machine describes what was measured on.
@@ -104,24 +132,30 @@ func value(g goal, v measure.Spread) string {
 
 // table writes the rows as a table in Markdown.
 func table(rows []measured) string {
-	var b strings.Builder
-	b.WriteString("| what | baseline | goal | measured | | absolute: it, baseline |\n|---|---|---|---|---|---|\n")
+	lines := []string{"| what | baseline | goal | measured | | absolute: it, baseline |", "|---|---|---|---|---|---|"}
 	for _, m := range rows {
-		for i, g := range m.goals {
-			what, baseline := m.subject, m.baseline
-			if i > 0 {
-				what, baseline = "", ""
-			}
-			r := m.results[i]
-			verdict := g.verdict(r.value.Median, "met", "**missed**")
-			absolute := r.subject
-			if r.baseline != "" {
-				absolute += ", " + r.baseline
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", what, baseline, g, value(g, r.value), verdict, absolute)
-		}
+		lines = append(lines, m.lines()...)
 	}
-	return b.String()
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// heading is how the row begins in the table.
+func (m measured) heading() string { return fmt.Sprintf("| %s | %s |", m.subject, m.baseline) }
+
+// lines are those of the row in the table, one for each goal.
+func (m measured) lines() (lines []string) {
+	heading := m.heading()
+	for i, g := range m.goals {
+		r := m.results[i]
+		absolute := r.subject
+		if r.baseline != "" {
+			absolute += ", " + r.baseline
+		}
+		verdict := g.verdict(r.value.Median, "met", "**missed**")
+		lines = append(lines, fmt.Sprintf("%s %s | %s | %s | %s |", heading, g, value(g, r.value), verdict, absolute))
+		heading = "|  |  |"
+	}
+	return lines
 }
 
 // growthTable writes what growth gave, and refers to its pictures.
