@@ -125,9 +125,17 @@ func (l *License) checkVersion(r *Request) Code {
 
 func (c *Constraint) expired(now time.Time) bool { return c.kind == kindDate && c.ended(now) }
 
+// ended is millis(now) >= c.until, without a division; the zero time is beyond every date.
 func (c *Constraint) ended(now time.Time) bool {
-	ms := millis(now)
-	return ms >= c.until || ms < 0 && now.IsZero()
+	second := now.Unix()
+	switch {
+	case second < 0:
+		return c.until < 0 || now.IsZero()
+	case second > maxMillis/1000:
+		return true
+	}
+	left := c.until - second*1000
+	return left <= 0 || left < 1000 && int64(now.Nanosecond()) >= left*1e6
 }
 
 func (c *Constraint) checkVersion(r *Request) Code {

@@ -315,3 +315,19 @@ func TestCheckerFailsClosed(t *testing.T) {
 	_, err := NewChecker(&getter{err: down}, CheckerOptions{}).CheckVersion(t.Context(), "k", Request{})
 	assert.ErrorIs(t, err, down)
 }
+
+func TestADateEndsAtItsMillisecond(t *testing.T) {
+	t.Parallel()
+	instants := []time.Time{{}, time.Time{}.Add(1), time.Unix(-1, 999_999_999), time.Unix(1<<62, 0), time.Unix(-1<<62, 0)}
+	for _, ms := range []int64{0, 1, 999, 1000, 1001, 1697095609643, maxMillis - 1, maxMillis, maxMillis + 1} {
+		for _, d := range []time.Duration{-1001 * time.Millisecond, -time.Millisecond, -1, 0, 1, 999_999, time.Millisecond, time.Second} {
+			instants = append(instants, time.UnixMilli(ms).Add(d))
+		}
+	}
+	for _, until := range instants {
+		c := DateConstraint(until)
+		for _, now := range instants {
+			assert.Equal(t, now.IsZero() || millis(now) >= c.until, c.ended(now), "until %v, at %v", until, now)
+		}
+	}
+}
