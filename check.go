@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -89,7 +90,7 @@ func (l *License) checkPackage(r *Request) Code {
 		return NotFound
 	case l.Suspended:
 		return Suspended
-	case !l.names(r.Package):
+	case !slices.Contains(l.Packages, r.Package):
 		return PackageNotCovered
 	case l.Constraint.expired(r.Time) && !r.PerpetualFallback:
 		return Expired
@@ -98,17 +99,6 @@ func (l *License) checkPackage(r *Request) Code {
 	default:
 		return Valid
 	}
-}
-
-// names reports whether the license names a package. Those of one license often begin alike and are of
-// one length, so that their ends are what tells them apart at once.
-func (l *License) names(pkg string) bool {
-	for _, p := range l.Packages {
-		if len(p) == len(pkg) && (p == "" || p[len(p)-1] == pkg[len(p)-1]) && p == pkg {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *License) checkVersion(r *Request) Code {
