@@ -62,14 +62,14 @@ type Decision struct {
 // [NotFound]. It does not allocate.
 func (l *License) CheckPackage(r Request) Decision {
 	r.Version, r.ReleasedAt = "", time.Time{}
-	return Decision{Code: l.checkPackage(&r), License: l, Request: r}
+	return Decision{Code: l.check(&r, false), License: l, Request: r}
 }
 
 // CheckVersion decides whether l opens one version of a package. An empty version is
 // [VersionInvalid] under every constraint; one that is not semver is so under a range, and
 // no obstacle to the other constraints. A nil License is [NotFound]. It does not allocate.
 func (l *License) CheckVersion(r Request) Decision {
-	return Decision{Code: l.checkVersion(&r), License: l, Request: r}
+	return Decision{Code: l.check(&r, true), License: l, Request: r}
 }
 
 // ForVersion goes on from a decision about a package to one version of it, so that what a
@@ -84,7 +84,8 @@ func (d Decision) ForVersion(version string, releasedAt time.Time) Decision {
 	return d
 }
 
-func (l *License) checkPackage(r *Request) Code {
+// check decides about the package of r, and about its version too if asked.
+func (l *License) check(r *Request, version bool) Code {
 	switch {
 	case l == nil:
 		return NotFound
@@ -92,20 +93,12 @@ func (l *License) checkPackage(r *Request) Code {
 		return Suspended
 	case !slices.Contains(l.Packages, r.Package):
 		return PackageNotCovered
-	case l.Constraint.expired(r.Time) && !r.PerpetualFallback:
+	case l.Constraint.expired(&r.Time) && !r.PerpetualFallback:
 		return Expired
 	case l.Constraint.kind == kindInvalid:
 		return VersionNotAllowed // of a License that was never validated
-	default:
+	case !version:
 		return Valid
-	}
-}
-
-func (l *License) checkVersion(r *Request) Code {
-	code := l.checkPackage(r)
-	switch {
-	case code != Valid:
-		return code
 	case r.PerpetualFallback:
 		return l.Constraint.checkVersion(r)
 	default:
@@ -113,23 +106,20 @@ func (l *License) checkVersion(r *Request) Code {
 	}
 }
 
-func (c *Constraint) expired(now time.Time) bool { return c.kind == kindDate && c.ended(now) }
+func (c *Constraint) expired(now *time.Time) bool { return c.kind == kindDate && c.ended(now) }
 
 // ended is millis(now) >= c.until, without a division; the zero time is beyond every date.
-func (c *Constraint) ended(now time.Time) bool {
+func (c *Constraint) ended(now *time.Time) bool {
 	second := now.Unix()
-	switch {
-	case second < 0:
-		return c.until < 0 || now.IsZero()
-	case second > maxMillis/1000:
-		return true
+	if uint64(second) > maxMillis/1000 { // before 1970 or after the year 9999
+		return second > 0 || c.until < 0 || now.IsZero()
 	}
 	left := c.until - second*1000
-	return left <= 0 || left < 1000 && int64(now.Nanosecond()) >= left*1e6
+	return left < 1000 && (left <= 0 || int64(now.Nanosecond()) >= left*1e6)
 }
 
 func (c *Constraint) checkVersion(r *Request) Code {
-	if c.expired(r.Time) && !c.fallsBack(r) {
+	if c.expired(&r.Time) && !c.fallsBack(r) {
 		return Expired
 	}
 	return c.covers(r.Version)

@@ -327,7 +327,7 @@ func TestADateEndsAtItsMillisecond(t *testing.T) {
 	for _, until := range instants {
 		c := DateConstraint(until)
 		for _, now := range instants {
-			assert.Equal(t, now.IsZero() || millis(now) >= c.until, c.ended(now), "until %v, at %v", until, now)
+			assert.Equal(t, now.IsZero() || millis(now) >= c.until, c.ended(&now), "until %v, at %v", until, now)
 		}
 	}
 }
