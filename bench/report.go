@@ -117,7 +117,10 @@ type measured struct {
 func (m measured) print(w io.Writer) {
 	for i, g := range m.goals {
 		r := m.results[i]
-		verdict := g.verdict(r.value.Median, "ok", "MISSED")
+		verdict := "ok"
+		if !g.met(r.value.Median) {
+			verdict = "MISSED"
+		}
 		fmt.Fprintf(w, "%-18s %-6s %-42s goal: %-42s %12s  %s\n", m.name, verdict, value(g, r.value), g, r.subject, r.baseline)
 	}
 }
@@ -151,7 +154,10 @@ func (m measured) lines() (lines []string) {
 		if r.baseline != "" {
 			absolute += ", " + r.baseline
 		}
-		verdict := g.verdict(r.value.Median, "met", "**missed**")
+		verdict := "met"
+		if !g.met(r.value.Median) {
+			verdict = "**missed**"
+		}
 		lines = append(lines, fmt.Sprintf("%s %s | %s | %s | %s |", heading, g, value(g, r.value), verdict, absolute))
 		heading = "|  |  |"
 	}

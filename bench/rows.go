@@ -41,11 +41,6 @@ func nanoseconds(atMost float64) goal  { return goal{atMost, false, "ns"} }
 func allocations(atMost float64) goal  { return goal{atMost, false, "allocations"} }
 func bytes(atMost float64) goal        { return goal{atMost, false, "bytes"} }
 
-// noGoal is the bound of what is measured to be seen beside the rest.
-const noGoal = 0
-
-func (g goal) none() bool { return g.atLeast && g.bound == noGoal }
-
 func (g goal) met(v float64) bool {
 	if g.atLeast {
 		return v >= g.bound
@@ -54,26 +49,10 @@ func (g goal) met(v float64) bool {
 }
 
 func (g goal) String() string {
-	switch {
-	case g.none():
-		return ""
-	case g.atLeast:
+	if g.atLeast {
 		return fmt.Sprintf("at least %v %s", g.bound, g.unit)
-	default:
-		return fmt.Sprintf("at most %v %s", g.bound, g.unit)
 	}
-}
-
-// verdict returns one of two words, and neither for a value that has no goal.
-func (g goal) verdict(v float64, met, missed string) string {
-	switch {
-	case g.none():
-		return ""
-	case g.met(v):
-		return met
-	default:
-		return missed
-	}
+	return fmt.Sprintf("at most %v %s", g.bound, g.unit)
 }
 
 // sides are the two of a comparison, which have been seen to give the same answers.
