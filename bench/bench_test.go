@@ -156,7 +156,7 @@ func TestRowsAreReplacedInATableOfTheSameDayAndMachine(t *testing.T) {
 	require.Equal(t, "above\n<!-- measured: table -->\n\nToday, here.\n\n"+table([]measured{one, other})+"\n<!-- end of table -->\nbelow\n", string(text))
 
 	one.results[0] = spread(1)
-	require.ErrorContains(t, d.replaceRows("Tomorrow, here.", []measured{one}), "another day or machine")
+	require.ErrorIs(t, d.replaceRows("Tomorrow, here.", []measured{one}), errOtherTable)
 	one.baseline = "a third"
 	require.ErrorContains(t, d.replaceRows("Today, here.", []measured{one}), "no row")
 	after, err := os.ReadFile(d.path())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,11 +54,13 @@ func (d document) edit(part string, edited func(old string) (string, error)) err
 	return os.WriteFile(d.path(), []byte(before+begin+"\n"+strings.TrimSpace(text)+"\n\n"+end+after), 0o644)
 }
 
-// replaceRows replaces rows of the table, if the others are of the same machine and day.
+var errOtherTable = errors.New("the table is of another day or machine, and keeps its rows")
+
+// replaceRows replaces rows of the table, if the others are of the same machine and day; if not it is [errOtherTable].
 func (d document) replaceRows(machine string, rows []measured) error {
 	return d.edit(partTable, func(old string) (string, error) {
 		if !strings.Contains(old, machine) {
-			return "", fmt.Errorf("the table in %s is of another day or machine; measure all of it", d.path())
+			return "", errOtherTable
 		}
 		lines := strings.Split(old, "\n")
 		for _, m := range rows {
