@@ -35,7 +35,7 @@
 // # Security
 //
 // Keys are secrets. A generated one has 125 bits from crypto/rand. Under log/slog and fmt a
-// License, Decision or Page is printed without the key. The JSON form of a License holds it, so do
+// License, Decision or Page is printed without the key, see [License.Format] for the exceptions. The JSON form of a License holds it, so do
 // not log that, nor a slice of licenses with the JSON handler of log/slog. Neither the errors of
 // this package nor the sentences of a Decision quote a key.
 //

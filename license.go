@@ -43,7 +43,7 @@ type License struct {
 	// Constraint says when, or for which versions, the license is valid.
 	Constraint Constraint
 
-	// Suspended denies everything until it is taken back.
+	// Suspended denies every package until it is taken back.
 	Suspended bool
 
 	// Packages are the names that the license opens: 1 to [MaxPackages], distinct, each 1
@@ -110,7 +110,9 @@ func (l License) LogValue() slog.Value {
 	)
 }
 
-// Format makes fmt print a license under every verb as log/slog does: without its key.
+// Format makes fmt print a license as log/slog does, without its key, wherever fmt asks it: under every verb but
+// %w and %p, and not for a License in an unexported field of a struct, to which fmt has no access. There the
+// key is printed; a pointer to a License in such a field is safe.
 func (l License) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, l.LogValue().String())
 }
@@ -150,10 +152,17 @@ func (l *License) AppendJSON(b []byte) []byte {
 		}
 		b = appendJSONString(b, p)
 	}
+	created, updated := l.CreatedAt.UnixMilli(), l.UpdatedAt.UnixMilli()
 	b = append(b, `],"createdAt":`...)
-	b = strconv.AppendInt(b, l.CreatedAt.UnixMilli(), 10)
+	from := len(b)
+	b = strconv.AppendInt(b, created, 10)
+	to := len(b)
 	b = append(b, `,"updatedAt":`...)
-	b = strconv.AppendInt(b, l.UpdatedAt.UnixMilli(), 10)
+	if updated == created { // as of most licenses; a number is what takes longest
+		b = append(b, b[from:to]...)
+	} else {
+		b = strconv.AppendInt(b, updated, 10)
+	}
 	return append(b, '}')
 }
 

@@ -16,9 +16,12 @@ func scanMeta(e *ValidationError, meta []byte) {
 	s.value()
 }
 
-// maxMetaProblems bounds the report, which holds a pointer for each problem: 64 KiB of
-// repeated names below a long one would make 200 MB of it.
-const maxMetaProblems = 10
+// The report holds a pointer for each problem: 64 KiB of repeated names below a long one would make
+// 200 MB of it.
+const (
+	maxMetaProblems = 10
+	maxNameEcho     = 255 // bytes of a name; a pointer ends before a longer one
+)
 
 type metaScanner struct {
 	e        *ValidationError
@@ -169,6 +172,9 @@ func (s *metaScanner) report(code, detail string) {
 	}
 	pointer := []byte("/meta")
 	for _, p := range s.path {
+		if len(p.name) > maxNameEcho {
+			break
+		}
 		pointer = append(pointer, '/')
 		if p.index >= 0 {
 			pointer = strconv.AppendInt(pointer, int64(p.index), 10)

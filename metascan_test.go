@@ -3,6 +3,7 @@ package license
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,6 +140,23 @@ func askMetaOracle(meta []byte) (o metaOracle) {
 			stack = append(stack, frame{})
 		}
 		o.tooDeep = o.tooDeep || len(stack) > MaxMetaDepth
+	}
+}
+
+// 65,000 bytes of meta whose report would be 1.3 MB with whole pointers.
+func TestReportOnMetaIsNoLargerThanTheMeta(t *testing.T) {
+	t.Parallel()
+	var members []string
+	for c := 'a'; c <= 'z'; c++ {
+		members = append(members, fmt.Sprintf(`"%c":1,"%c":1`, c, c))
+	}
+	l := newLicense()
+	l.Meta = []byte(`{"` + strings.Repeat("~", 64_000) + `":{` + strings.Join(members, ",") + `}}`)
+	var invalid *ValidationError
+	require.ErrorAs(t, l.Validate(), &invalid)
+	require.Len(t, invalid.Problems, maxMetaProblems)
+	for _, p := range invalid.Problems {
+		require.Equal(t, "/meta", p.Pointer, "that of the object with the long name")
 	}
 }
 

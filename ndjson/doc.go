@@ -27,8 +27,9 @@
 //
 // # What an import does
 //
-// Ids, keys and times are kept. Revisions are not part of the form: each license
-// begins again with revision 1, so an ETag of the HTTP API that was read before does not match.
+// Ids, keys and times are kept. Revisions are not part of the form: each license begins again with
+// revision 1, so an ETag of the HTTP API that was read before matches only a license whose updatedAt is still
+// the one it was made with.
 //
 // Nothing that is in the store is changed. A license that is there already with the same content is
 // counted as unchanged, so a second import of a file changes nothing. One whose id or key is
