@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/privatepkgs/license"
 )
 
 // The errors with which [Options].Authenticate refuses a request.
@@ -52,8 +55,22 @@ func named(authenticate func(*http.Request) (string, error)) func(*http.Request)
 		if err == nil && principal == "" {
 			err = errors.New("httpapi: Options.Authenticate returned neither a principal nor an error")
 		}
-		return principal, err
+		return principal, refusal(err)
 	}
+}
+
+// refusal leaves an error of Options.Authenticate the one meaning that it may have there. What else it wraps,
+// say license.ErrNotFound of a table of sessions, must not pass for what the licenses' store says.
+func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, meaning := range []error{ErrNoCredentials, ErrInvalidToken, license.ErrUnavailable, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, meaning) {
+			return fmt.Errorf("%w: Options.Authenticate: %v", meaning, err)
+		}
+	}
+	return fmt.Errorf("httpapi: Options.Authenticate: %v", err)
 }
 
 // bearer compares the SHA-256 of what is sent with all of the tokens, in a time that depends on

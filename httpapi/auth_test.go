@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -141,7 +142,12 @@ func TestTheEmbeddersAuthenticatorDecides(t *testing.T) {
 		"none":    fmt.Errorf("no cookie: %w", httpapi.ErrNoCredentials),
 		"expired": fmt.Errorf("expired: %w", httpapi.ErrInvalidToken),
 		"down":    fmt.Errorf("sessions: %w", license.ErrUnavailable),
+		"slow":    fmt.Errorf("identities: %w", context.DeadlineExceeded),
 		"broken":  errors.New("boom"),
+		"gone":    fmt.Errorf("session: %w", license.ErrNotFound), // its own, and no license's
+		"stale":   fmt.Errorf("session: %w", license.ErrRevisionMismatch),
+		"odd":     fmt.Errorf("session: %w", license.ErrUnknownOutcome),
+		"invalid": new(license.License).Validate(),
 	}
 	h, err := httpapi.New(store, httpapi.Options{Authenticate: func(r *http.Request) (string, error) {
 		who := r.Header.Get("X-Session")
@@ -163,7 +169,12 @@ func TestTheEmbeddersAuthenticatorDecides(t *testing.T) {
 		"none":     {401, "unauthorized", `Bearer realm="licenses"`},
 		"expired":  {401, "invalid_token", `Bearer realm="licenses", error="invalid_token"`},
 		"down":     {503, "unavailable", ""},
+		"slow":     {503, "unavailable", ""},
 		"broken":   {500, "internal", ""},
+		"gone":     {500, "internal", ""},
+		"stale":    {500, "internal", ""},
+		"odd":      {500, "internal", ""},
+		"invalid":  {500, "internal", ""},
 		"nameless": {500, "internal", ""},
 		"panic":    {500, "internal", ""},
 	} {

@@ -33,7 +33,8 @@ type Options struct {
 	// Authenticate finds out who sends a request, instead of Tokens. The principal must not be
 	// empty and must stay the same for the same client, since Idempotency-Keys are its own. An
 	// error that wraps [ErrNoCredentials] or [ErrInvalidToken] is answered with 401 and
-	// WWW-Authenticate; one that wraps [license.ErrUnavailable] with 503; any other with 500.
+	// WWW-Authenticate; one that wraps [license.ErrUnavailable], or is of a context that is done,
+	// with 503; any other with 500, whatever it wraps.
 	Authenticate func(*http.Request) (principal string, err error)
 
 	// AuthenticatedElsewhere says that every request that reaches the handler has been

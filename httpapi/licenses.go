@@ -154,7 +154,9 @@ func (a *api) replace(w http.ResponseWriter, r *http.Request, _ string) error {
 	if err := a.store.Update(ctx, l); err != nil {
 		return err
 	}
-	a.send(w, r, http.StatusOK, l.AppendJSON, "Etag", etag(l))
+	// The body is the license as it is now, and the tag is that body's (RFC 9110, section 8.7): what was sent lacked
+	// the times, and section 9.3.4 permits no tag for it.
+	a.send(w, r, http.StatusOK, l.AppendJSON, "Etag", etag(l), "Content-Location", externalPath(r))
 	return nil
 }
 
