@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"io/fs"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -58,6 +59,38 @@ func TestOrderAndLicenseCommitTogether(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a store has prepared belongs to its own database; a shop has opened the file for itself.
+func TestTransactionMayBeOfAnotherPoolOfTheSameFile(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "shop.db")
+	pool := func() *sql.DB {
+		db, err := sql.Open("sqlite", "file:"+path+dsnParameters)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		return db
+	}
+	shop, s := pool(), newStore(t, pool(), sqlstore.Options{})
+	for i := range 3 {
+		own, bought := newLicense(""), newLicense("")
+		require.NoError(t, s.Create(ctx, own)) // everything is prepared
+		require.NoError(t, s.Update(ctx, own))
+		tx, err := shop.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		in := s.InTx(tx)
+		require.NoError(t, in.Create(ctx, bought))
+		require.NoError(t, in.Update(ctx, bought))
+		_, err = in.GetByKey(ctx, bought.Key)
+		require.NoError(t, err)
+		page, err := in.List(ctx, license.Query{})
+		require.NoError(t, err)
+		require.Len(t, page.Licenses, i+2)
+		require.NoError(t, in.Delete(ctx, own.ID, 0))
+		require.NoError(t, tx.Commit())
+	}
+	require.Equal(t, 3, count(t, shop, "pkg_licenses"))
 }
 
 func TestFailedCallLeavesTransactionUsable(t *testing.T) {

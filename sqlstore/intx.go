@@ -11,8 +11,8 @@ import (
 )
 
 // InTx returns a Store whose calls happen in the caller's transaction, on the same
-// database, and take effect when the caller commits it: an order and its license are
-// then both there or neither. The caller ends the transaction, and what it returns is of
+// database (through whatever *sql.DB), and take effect when the caller commits it: an order and
+// its license are then both there or neither. The caller ends the transaction, and what it returns is of
 // no use afterwards.
 //
 // A call that fails, say because a key is taken, leaves nothing behind, and the transaction
@@ -29,7 +29,7 @@ func (s *Store) InTx(tx *sql.Tx) license.Store { return s.InForeignTx(sqlTx{tx})
 // InForeignTx is [Store.InTx] for a transaction that is not one of database/sql, such as pgx's
 // own, for which package sqlstore/postgres has InTx.
 func (s *Store) InForeignTx(tx Tx) license.Store {
-	return &txStore{s: s, tx: transaction{tx, s.writes}}
+	return &txStore{s: s, tx: transaction{Tx: tx, pool: s.writes}}
 }
 
 // Tx is a transaction to [Store.InForeignTx]. Its errors are the driver's, as they are.

@@ -13,7 +13,8 @@ import (
 )
 
 // Migrate brings the schema up to what this version of the library needs, all of it or, on
-// an error, nothing. Many instances may call it at once: one does the work, the others
+// an error, nothing; where the error is of its context or its connection, it may have been done all the
+// same, and to call Migrate again is right in any case. Many instances may call it at once: one does the work, the others
 // wait for it. A schema that is newer than the library is refused and left alone.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.ready(ctx); err != nil {

@@ -86,22 +86,24 @@ func (p *pool) close() {
 	}
 }
 
-// transaction runs queries in a transaction. It uses what the pool has prepared already and
-// prepares nothing there: with one connection, which the transaction holds, that would
-// wait for ever.
+// transaction runs queries in a transaction.
 type transaction struct {
 	Tx
 	pool *pool
+	own  *sql.Tx // what Tx is, if the pool's database began it
 }
 
-// prepared returns q as the pool has prepared it, in this transaction, or nil.
+func (p *pool) transaction(tx *sql.Tx) transaction { return transaction{sqlTx{tx}, p, tx} }
+
+// prepared returns q as the pool has prepared it, in this transaction, or nil. Nothing is prepared here:
+// with one connection, which the transaction holds, that would wait for ever. Nor is anything
+// in a caller's transaction, which may be of another *sql.DB on the same database.
 func (t transaction) prepared(ctx context.Context, q query) *sql.Stmt {
 	s := t.pool.statements[q].Load()
-	tx, ok := t.Tx.(sqlTx)
-	if s == nil || !ok {
+	if s == nil || t.own == nil {
 		return nil
 	}
-	return tx.StmtContext(ctx, s)
+	return t.own.StmtContext(ctx, s)
 }
 
 func (t transaction) each(ctx context.Context, q query, args []any, row func(Row) error) error {

@@ -154,7 +154,7 @@ func (s *Store) runShared() {
 func (s *Store) together(tx *sql.Tx, group []*sharedWrite) {
 	errs := make([]error, len(group))
 	for i, w := range group {
-		errs[i] = w.run(transaction{sqlTx{tx}, s.writes})
+		errs[i] = w.run(s.writes.transaction(tx))
 		if errs[i] == nil || refused(errs[i]) || isDone(errs[i]) {
 			continue
 		}

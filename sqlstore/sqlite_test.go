@@ -274,6 +274,56 @@ meta_json = '{"b":1}', packages_json = '["b", "c"]', created_at = 1, updated_at 
 	require.Equal(t, []*license.License{want}, page.Licenses)
 }
 
+// The index by package follows whatever a person does to a row.
+func TestPackageIndexFollowsRowsChangedByHand(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB) (*sql.DB, *sqlstore.Store){
+		"SQLite": func(tb testing.TB) (*sql.DB, *sqlstore.Store) {
+			db := openDB(tb, 1)
+			return db, newStore(tb, db, sqlstore.Options{})
+		},
+		"PostgreSQL": func(tb testing.TB) (*sql.DB, *sqlstore.Store) {
+			db := openPostgres(tb)
+			return db, newPostgresStore(tb, db)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db, s := open(t)
+			for i, key := range []string{"A", "B", "C"} {
+				l := newLicense(key)
+				l.CreatedAt = time.UnixMilli(int64(100 * (1 + i)))
+				require.NoError(t, s.Create(t.Context(), l))
+			}
+			walk := func() (keys []string) {
+				for l, err := range license.All(t.Context(), s, license.Query{Package: "toolkit", Limit: 1}) {
+					require.NoError(t, err)
+					keys = append(keys, l.Key)
+				}
+				return keys
+			}
+			for _, step := range []struct {
+				statement string
+				want      []string
+			}{
+				{`UPDATE pkg_licenses SET created_at = 500 WHERE key = 'A'`, []string{"B", "C", "A"}},
+				{`UPDATE pkg_licenses SET id = $1 WHERE key = 'B'`, []string{"B", "C", "A"}},
+				{`DELETE FROM pkg_licenses WHERE key = 'A'`, []string{"B", "C"}},
+				{`DELETE FROM pkg_licenses WHERE key = 'B'`, []string{"C"}},
+			} {
+				var args []any
+				if strings.Contains(step.statement, "$1") {
+					args = append(args, uuid.Max[:])
+				}
+				_, err := db.ExecContext(t.Context(), step.statement, args...)
+				require.NoError(t, err)
+				require.Equal(t, step.want, walk(), step.statement)
+				require.Equal(t, len(step.want), count(t, db, "pkg_license_packages"), step.statement)
+			}
+		})
+	}
+}
+
 // What a caller says about the times of a license is neither believed nor needed.
 func TestUpdateSetsTheTimesThatAreStored(t *testing.T) {
 	t.Parallel()

@@ -91,8 +91,8 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for what is being read, and releases what the Store has prepared and the connections of
-// Readers; every later call fails. The database stays open, unless [Options].CloseDB says otherwise: close it
+// Close releases what the Store has prepared and the connections of
+// Readers; every later call fails. It need not wait for calls that are under way: end them first. The database stays open, unless [Options].CloseDB says otherwise: close it
 // after the Store. To close twice is no error.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {

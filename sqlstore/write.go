@@ -259,7 +259,7 @@ func (s *Store) attempt(ctx context.Context, q query, fn func(context.Context, t
 	if err != nil {
 		return err
 	}
-	err = fn(ctx, transaction{sqlTx{tx}, s.writes})
+	err = fn(ctx, s.writes.transaction(tx))
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -69,7 +69,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Triggers of one kind fire in the order of their names. Row triggers, as CockroachDB has no others.
+-- The library changes neither id nor created_at, but a person may. Triggers of one kind fire in the order of
+-- their names. Row triggers, as CockroachDB has no others.
 CREATE TRIGGER pkg_licenses_deleted AFTER DELETE ON pkg_licenses
     FOR EACH ROW EXECUTE FUNCTION pkg_license_remove_packages();
 
@@ -77,9 +78,11 @@ CREATE TRIGGER pkg_licenses_inserted AFTER INSERT ON pkg_licenses
     FOR EACH ROW EXECUTE FUNCTION pkg_license_add_packages();
 
 CREATE TRIGGER pkg_licenses_updated_1 AFTER UPDATE ON pkg_licenses
-    FOR EACH ROW WHEN (OLD.packages_json <> NEW.packages_json OR OLD.suspended <> NEW.suspended)
+    FOR EACH ROW WHEN (OLD.packages_json <> NEW.packages_json OR OLD.suspended <> NEW.suspended
+        OR OLD.created_at <> NEW.created_at OR OLD.id <> NEW.id)
     EXECUTE FUNCTION pkg_license_remove_packages();
 
 CREATE TRIGGER pkg_licenses_updated_2 AFTER UPDATE ON pkg_licenses
-    FOR EACH ROW WHEN (OLD.packages_json <> NEW.packages_json OR OLD.suspended <> NEW.suspended)
+    FOR EACH ROW WHEN (OLD.packages_json <> NEW.packages_json OR OLD.suspended <> NEW.suspended
+        OR OLD.created_at <> NEW.created_at OR OLD.id <> NEW.id)
     EXECUTE FUNCTION pkg_license_add_packages();

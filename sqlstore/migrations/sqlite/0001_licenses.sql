@@ -55,8 +55,10 @@ BEGIN
     SELECT value, NEW.suspended, NEW.created_at, NEW.id FROM json_each(NEW.packages_json);
 END;
 
+-- The library changes neither id nor created_at, but a person may.
 CREATE TRIGGER pkg_licenses_updated AFTER UPDATE ON pkg_licenses
 WHEN OLD.packages_json <> NEW.packages_json OR OLD.suspended <> NEW.suspended
+    OR OLD.created_at <> NEW.created_at OR OLD.id <> NEW.id
 BEGIN
     DELETE FROM pkg_license_packages
     WHERE package IN (SELECT value FROM json_each(OLD.packages_json))
