@@ -258,6 +258,27 @@ func TestOpenFollowsALink(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestOpenMakesTheFileThatALinkLeadsTo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
+	require.NoError(t, os.Symlink("data", filepath.Join(dir, "current")))
+	require.NoError(t, os.Symlink(filepath.Join("..", "made.db"), filepath.Join(dir, "data", "a.db")))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "current", "a.db"), filepath.Join(dir, "b.db")))
+	require.NoError(t, open(t, filepath.Join(dir, "b.db")).Create(t.Context(), newLicense("A")))
+	for _, name := range []string{"made.db", "made.db-wal"} {
+		info, err := os.Lstat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.True(t, info.Mode().IsRegular())
+		if runtime.GOOS != "windows" {
+			require.Zero(t, info.Mode().Perm()&0o077, name)
+		}
+	}
+	require.NoError(t, os.Symlink("circle.db", filepath.Join(dir, "circle.db")))
+	_, err := sqlite.Open(t.Context(), filepath.Join(dir, "circle.db"))
+	require.Error(t, err)
+}
+
 func TestOpenTakesAnEmptyFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "licenses.db")

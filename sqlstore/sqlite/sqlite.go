@@ -118,10 +118,32 @@ func absolute(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // beside which SQLite keeps the log
+	return followed(path), nil
+}
+
+// followed returns the file that path leads to, beside which SQLite keeps the log. It may be one that is to
+// be made yet.
+func followed(path string) string {
+	const maxLinks = 100 // in a circle there is no file, as SQLite will say
+	for range maxLinks {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return target
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			return path
+		}
+		path = filepath.Join(dir, filepath.Base(path))
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		path = target
 	}
-	return path, nil
+	return path
 }
 
 // create makes the file, if there is none, so that only its owner can read it: SQLite would
