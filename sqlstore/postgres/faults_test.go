@@ -192,6 +192,35 @@ func TestServerThatIsGoneIsUnavailableAndComesBack(t *testing.T) {
 	require.NoError(t, s.Update(t.Context(), l))
 }
 
+// In the midst of a failover every server that can be reached is a standby yet.
+func TestServerThatIsNotTheWantedOneIsUnavailable(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	s := open(t, option(t, url, "target_session_attrs", "read-write"), postgres.Options{})
+	l := newLicense("")
+	require.NoError(t, s.Create(t.Context(), l))
+	db := connect(t, option(t, url, "default_transaction_read_only", "off"))
+	standby := func(yes string) {
+		var name string
+		require.NoError(t, db.QueryRowContext(t.Context(), `SELECT current_database()`).Scan(&name))
+		_, err := db.ExecContext(t.Context(), `ALTER DATABASE `+name+` SET default_transaction_read_only = `+yes)
+		require.NoError(t, err)
+		_, err = db.ExecContext(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		require.NoError(t, err)
+	}
+	standby("on")
+	var err error
+	require.Eventually(t, func() bool {
+		_, err = s.Get(t.Context(), l.ID)
+		require.ErrorIs(t, err, license.ErrUnavailable)
+		return errors.Is(err, pgconn.ErrReadOnlyConnection)
+	}, patience, tick)
+	require.ErrorIs(t, s.Update(t.Context(), l), license.ErrUnavailable)
+	standby("off")
+	require.Eventually(t, func() bool { return s.Update(t.Context(), l) == nil }, patience, tick)
+}
+
 // Under serializable transactions eight writers of one row fail each other all the time.
 func TestWritersOfOneLicenseAreTriedAgain(t *testing.T) {
 	t.Parallel()

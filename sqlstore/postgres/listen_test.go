@@ -214,9 +214,26 @@ func TestEveryWayToChangeALicenseIsTold(t *testing.T) {
 	require.Eventually(t, func() bool { ids, _ := to.count(); return ids == 3 }, patience, tick)
 	assert.Equal(t, []uuid.UUID{l.ID, l.ID, l.ID}, to.ids)
 
-	_, err = db.ExecContext(t.Context(), `NOTIFY pkg_licenses, 'not an id'`)
+	for i, statement := range []string{`NOTIFY pkg_licenses, 'not an id'`, `TRUNCATE pkg_licenses`} {
+		_, err = db.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { _, all := to.count(); return all == 2+i }, patience, tick, statement)
+	}
+}
+
+func TestBothIdsOfALicenseAreToldWhenSomebodyChangesItsID(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Shared(t).NewDatabase(t)
+	s := open(t, url, postgres.Options{Notify: true})
+	l := newLicense("")
+	require.NoError(t, s.Create(t.Context(), l))
+	to := new(told)
+	listen(t, url, to)
+	require.Eventually(t, func() bool { _, all := to.count(); return all == 1 }, patience, tick)
+	_, err := connect(t, url).ExecContext(t.Context(), `UPDATE pkg_licenses SET id = $1`, uuid.Max[:])
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { _, all := to.count(); return all == 2 }, patience, tick)
+	require.Eventually(t, func() bool { ids, _ := to.count(); return ids == 2 }, patience, tick)
+	assert.ElementsMatch(t, []uuid.UUID{l.ID, uuid.Max}, to.ids)
 }
 
 func TestListenSaysWhatLooksAsIfNothingWouldCome(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 )
 
-// channel is where changes are told: the id of the license in hexadecimal.
+// channel is where changes are told: the id of the license in hexadecimal, or nothing where all are gone.
 const channel = "pkg_licenses"
 
 // hasTrigger asks whether changes are told.
@@ -17,13 +17,20 @@ WHERE tgrelid = to_regclass('pkg_licenses') AND tgname = 'pkg_licenses_notify')`
 const makeTrigger = `LOCK TABLE pkg_licenses IN SHARE ROW EXCLUSIVE MODE;
 CREATE OR REPLACE FUNCTION pkg_license_notify() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pg_notify('` + channel + `', '');
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
         PERFORM pg_notify('` + channel + `', encode(OLD.id, 'hex'));
-    ELSE
+    END IF;
+    IF TG_OP <> 'DELETE' THEN -- twice the same in one transaction is told once
         PERFORM pg_notify('` + channel + `', encode(NEW.id, 'hex'));
     END IF;
     RETURN NULL;
 END $$;
+CREATE TRIGGER pkg_licenses_notify_all AFTER TRUNCATE ON pkg_licenses
+    FOR EACH STATEMENT EXECUTE FUNCTION pkg_license_notify();
 CREATE TRIGGER pkg_licenses_notify AFTER INSERT OR UPDATE OR DELETE ON pkg_licenses
     FOR EACH ROW EXECUTE FUNCTION pkg_license_notify()`
 

@@ -57,7 +57,7 @@ type Options struct {
 	// whatever program, is told to whoever listens: see [Listen]. It adds a trigger to the
 	// schema, which stays until it is dropped:
 	//
-	//	DROP TRIGGER pkg_licenses_notify ON pkg_licenses;
+	//	DROP FUNCTION pkg_license_notify CASCADE;
 	//
 	// Transactions that notify commit one after another, in the whole server, so that with
 	// it fewer licenses can be written a second. Distributed databases that speak PostgreSQL
@@ -104,8 +104,10 @@ func (o Options) open(ctx context.Context, url string) (*sqlstore.Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDB(*config)
-	if !modeGiven {
+	var db *sql.DB
+	if modeGiven {
+		db = stdlib.OpenDB(*config)
+	} else {
 		db = openDB(config)
 	}
 	db.SetMaxOpenConns(o.MaxConns)
@@ -177,8 +179,27 @@ func parse(text string) (config *pgx.ConnConfig, modeGiven bool, err error) {
 	}
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	config.DialFunc = dialer.DialContext
+	if fits := config.ValidateConnect; fits != nil {
+		config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return unfit(fits(ctx, conn)) }
+	}
 	return config, modeGiven, nil
 }
+
+// unfit returns what target_session_attrs has against a server, say that it is a standby yet, as an error that says
+// that nothing was sent there. pgx has no type for most of these; one that it knows stays as it is.
+func unfit(err error) error {
+	if err == nil || pgconn.SafeToRetry(err) {
+		return err
+	}
+	return unfitError{err}
+}
+
+type unfitError struct{ error }
+
+func (e unfitError) Unwrap() error { return e.error }
+
+// SafeToRetry is asked by package sqlstore.
+func (unfitError) SafeToRetry() bool { return true }
 
 // explain says what a person can do about an error.
 func explain(err error) error {
