@@ -39,8 +39,8 @@ type Options struct {
 }
 
 // Store is a [license.Store] that remembers what GetByKey of another answered. Make one with
-// [New]. It is safe for concurrent use, has nothing to close, and runs no goroutine of its own
-// beyond the queries that somebody waits for.
+// [New]. It is safe for concurrent use and has nothing to close: the goroutines that it starts run a
+// query that somebody waits for, or tidy the cache, and end by themselves.
 type Store struct {
 	store        license.Store
 	maxStaleness time.Duration
@@ -113,13 +113,13 @@ func (s *Store) List(ctx context.Context, q license.Query) (*license.Page, error
 }
 
 // Update implements [license.Store]. Every read that begins after it sees what it wrote; a
-// key that it took from the license is unknown.
+// key that it took from the license no longer leads to it.
 func (s *Store) Update(ctx context.Context, l *license.License) (err error) {
 	defer func() { s.wrote(l.ID, l.Key, err) }()
 	return s.store.Update(ctx, l)
 }
 
-// Delete implements [license.Store]. The key is unknown to every read that begins after it.
+// Delete implements [license.Store]. No read that begins after it finds the license.
 func (s *Store) Delete(ctx context.Context, id uuid.UUID, revision int64) (err error) {
 	defer func() { s.wrote(id, "", err) }()
 	return s.store.Delete(ctx, id, revision)
@@ -136,8 +136,8 @@ func (s shared) GetByKey(ctx context.Context, key string) (*license.License, err
 	return s.find(ctx, key)
 }
 
-// Invalidate forgets the license with this id, whatever its key was: a read that begins after
-// it sees what was committed before it. It is for writes that did not go through s, and may be
+// Invalidate forgets the license with this id, whatever its key was: no read that begins after
+// it is answered with what the license was before. It is for writes that did not go through s, and may be
 // called for an id that is new, deleted or unknown here, at any time and from any goroutine.
 //
 // As the license may have a key now that was unknown before, all unknown keys are forgotten as

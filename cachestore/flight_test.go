@@ -381,6 +381,84 @@ func TestNoReadGoesBackBehindAnEarlierOne(t *testing.T) {
 	}
 }
 
+// held is a store whose first queries read, and then answer, when each is told to.
+type held struct {
+	*probe
+	read   []chan struct{}
+	answer []chan error
+}
+
+func newHeld(queries int) held {
+	s := held{probe: newProbe()}
+	for range queries {
+		s.read, s.answer = append(s.read, make(chan struct{})), append(s.answer, make(chan error, 1))
+	}
+	return s
+}
+
+func (s held) GetByKey(ctx context.Context, key string) (*license.License, error) {
+	n := int(s.queries.Add(1)) - 1
+	if n >= len(s.read) {
+		return s.Store.GetByKey(ctx, key)
+	}
+	select {
+	case <-s.read[n]:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	l, err := s.Store.GetByKey(context.WithoutCancel(ctx), key)
+	return l, errors.Join(err, <-s.answer[n])
+}
+
+// Of three queries that are under way at once the first reads last. It was overtaken by a write, so that its answer is
+// not kept. Nor must be that of the second, which is older, whatever becomes of the third.
+func TestAnswerThatWasSeenIsNotFollowedByAnOlderOne(t *testing.T) {
+	t.Parallel()
+	for name, third := range map[string]func(s held, giveUp func()){
+		"answers":     func(held, func()) {},
+		"fails":       func(s held, _ func()) { close(s.read[2]); s.answer[2] <- errors.New("boom") },
+		"is given up": func(_ held, giveUp func()) { giveUp() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newHeld(3)
+			c := newCache(t, s)
+			l := create(t, s.Store, "K")
+			ask := func(ctx context.Context) <-chan string {
+				answer := make(chan string, 1)
+				go func() { answer <- seen(ctx, c) }()
+				synctest.Wait()
+				return answer
+			}
+			first := ask(t.Context())
+			c.Invalidate(l.ID)
+			second := ask(t.Context())
+			close(s.read[1])
+			synctest.Wait()
+			l.Name = "changed"
+			require.NoError(t, s.Store.Update(t.Context(), l)) // elsewhere
+			c.Invalidate(uuid.New())                           // of another, so that the next read begins a query of its own
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
+			ask(ctx)
+			require.EqualValues(t, 3, s.queries.Load())
+			close(s.read[0])
+			s.answer[0] <- nil
+			require.Equal(t, "changed", <-first)
+
+			third(s, giveUp)
+			synctest.Wait()
+			s.answer[1] <- nil
+			require.Equal(t, "known", <-second, "it began before")
+			last := ask(t.Context())
+			if name == "answers" {
+				close(s.read[2])
+				s.answer[2] <- nil
+			}
+			require.Equal(t, "changed", <-last, name)
+		})
+	}
+}
+
 // late is a store whose creations happen, and answer later.
 type late struct {
 	*probe
