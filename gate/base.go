@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// maxHost is the most bytes of a name and a port (RFC 1035, section 2.3.4). The client chooses them, and each artifact
+// in a listing gets them.
+const maxHost = 253 + len(":65535")
+
 // base returns the URL at which the client has reached the gate.
 func (c *call) base() (string, error) {
 	if c.o.BaseURL != nil {
@@ -15,7 +19,7 @@ func (c *call) base() (string, error) {
 	valid := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".-_:[]", r)
 	}
-	if c.r.Host == "" || strings.ContainsFunc(c.r.Host, func(r rune) bool { return !valid(r) }) {
+	if c.r.Host == "" || len(c.r.Host) > maxHost || strings.ContainsFunc(c.r.Host, func(r rune) bool { return !valid(r) }) {
 		return "", errors.New("the request has no usable Host; set Options.BaseURL")
 	}
 	scheme := "http://"

@@ -8,6 +8,8 @@
 //	protect := gate.New(checker, npm.Adapter{}, gate.Options{RenewalURL: "https://acme.example/renew"})
 //	mux.Handle("/npm/", http.StripPrefix("/npm", protect(registry)))
 //
+// (A registry in process must route by the URL of the request, which chi does not below its Mount: use its Handle.)
+//
 // A listing shows the versions that the license opens, so that an unpinned install takes
 // the newest one that was paid for. The artifacts are the real gate, for an install from a
 // lock file goes straight to them; a version is listed if and only if it is served. A
@@ -22,8 +24,8 @@
 // between does not show one customer what another has bought, and rewritten listings have an ETag
 // of their content, so that a client with a warm cache sees what a changed key opens.
 //
-// A listing is held in memory while it is rewritten, as it came, decompressed, and rewritten, each
-// up to [Options.MaxListing]; a larger one is refused. The gate sets no timeouts, limits no rates
+// A listing is held in memory while it is rewritten: as it came and decompressed, each up to
+// [Options.MaxListing], beyond which it is refused, and rewritten, where each artifact has the URL of the gate. The gate sets no timeouts, limits no rates
 // and compresses nothing: the server around it does.
 //
 // # When something fails
@@ -34,6 +36,8 @@
 //   - The listing of the registry cannot be read, is cut off or too large: 502, and the code
 //     [InvalidUpstream]. What the registry itself says with 404, 410, 429 or 5xx is handed on, in
 //     words of the gate's own.
+//   - The registry refuses the gate an artifact, with 401 or 403: 502 as well, and a line in the log. With
+//     [Options.ForwardKey] it is the customer who is refused, and is told.
 //
 // Clients repeat a request that is answered with 5xx, so a short failure of the store is a pause
 // in an install, and a longer one an error. Measured with [Options.RetryAfter] at its 10 seconds:

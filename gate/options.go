@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net/url"
 	"time"
 
@@ -77,6 +78,7 @@ func (o Options) withDefaults() Options {
 	if o.MaxListing <= 0 {
 		o.MaxListing = DefaultMaxListing
 	}
+	o.MaxListing = min(o.MaxListing, math.MaxInt64-1) // one byte more is read, to see that it is too many
 	if o.RetryAfter < time.Second {
 		o.RetryAfter = 10 * time.Second
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/privatepkgs/license"
@@ -39,41 +40,58 @@ func isNoneAllowed(err error) bool { return errors.Is(err, ErrNoneAllowed) }
 // scrubbed are the headers of a client that are for the gate alone (RFC 9110, section 7.6.1), or
 // could make a registry answer otherwise than about the path that was judged, or to another
 // than the gate.
-var scrubbed = []string{
+var scrubbed = setOf(
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authorization", "Te", "Trailer", "Upgrade",
 	"X-Http-Method-Override", "X-Method-Override", "X-Http-Method", "X-Forwarded-Method",
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Forwarded-Uri",
 	"Cookie",
-}
+)
 
 // conditional are the headers of a client that could make a registry answer with less
 // than the whole, or in a form that cannot be read.
-var conditional = []string{
+var conditional = setOf(
 	"If-None-Match", "If-Modified-Since", "If-Match", "If-Unmodified-Since", "If-Range", "Range",
 	"Accept-Encoding",
-}
+)
 
 // ofBody are the headers of a request with a body.
-var ofBody = []string{"Content-Type", "Content-Length", "Content-Encoding", "Expect"}
+var ofBody = setOf("Content-Type", "Content-Length", "Content-Encoding", "Expect")
+
+// setOf takes names in canonical form.
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
 
 // upstreamRequest returns the request for the upstream, which shares nothing that is changed
-// with the client's. An empty path is the one that was parsed.
-func (c *call) upstreamRequest(ctx context.Context, path string) (*http.Request, error) {
-	r := c.r.Clone(ctx)
+// with the client's. An empty path is the one that was parsed. Whole asks for all of what is there, without
+// the client's conditions and body.
+func (c *call) upstreamRequest(ctx context.Context, path string, whole bool) (*http.Request, error) {
+	r := c.r.WithContext(ctx)
+	judged := *c.r.URL
+	r.URL = &judged
+	withBody := c.res.Kind == Service && !whole
+	r.Header = make(http.Header, len(c.r.Header))
+	for name, values := range c.r.Header {
+		if scrubbed[name] || whole && conditional[name] || !withBody && ofBody[name] || name == "Authorization" && !c.o.ForwardKey {
+			continue
+		}
+		r.Header[name] = slices.Clone(values)
+	}
 	for _, names := range c.r.Header["Connection"] {
 		for name := range strings.SplitSeq(names, ",") {
 			r.Header.Del(strings.TrimSpace(name))
 		}
 	}
-	removeHeaders(r, scrubbed)
-	if !c.o.ForwardKey {
-		r.Header.Del("Authorization")
-	}
-	if c.res.Kind != Service {
-		removeBody(r)
+	if !withBody {
+		r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = http.NoBody, 0, nil, nil
 	}
 	if c.res.Kind != Service || path != c.res.Path {
 		r.URL.RawQuery, r.URL.ForceQuery = "", false
+		r.Form, r.PostForm, r.MultipartForm = nil, nil, nil // which a handler around may have read
 	}
 	r.URL.RawPath = ""
 	if path != "" {
@@ -87,29 +105,23 @@ func (c *call) upstreamRequest(ctx context.Context, path string) (*http.Request,
 	return r, nil
 }
 
-func removeBody(r *http.Request) {
-	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
-	removeHeaders(r, ofBody)
-}
-
-// removeHeaders removes headers whose names are in canonical form.
-func removeHeaders(r *http.Request, names []string) {
-	for _, name := range names {
-		delete(r.Header, name)
-	}
-}
-
 // pass hands the request on to the registry and its answer to the client, while no cache
 // that is shared may keep it.
 func (c *call) pass(d license.Decision, path string) {
-	r, err := c.upstreamRequest(c.r.Context(), path)
+	r, err := c.upstreamRequest(c.r.Context(), path, false)
 	if err != nil {
 		c.upstreamFailed(d, err)
 		return
 	}
 	c.observe(d)
-	w := &privateWriter{ResponseWriter: c.w}
+	w := &privateWriter{ResponseWriter: c.w, keepsRefusal: c.res.Kind != Service && !c.o.ForwardKey}
 	c.registry.ServeHTTP(w, r)
+	if w.refusal != 0 {
+		clear(c.w.Header())
+		c.logUpstream(&upstreamError{status: w.refusal})
+		c.sendText(http.StatusBadGateway, noUse)
+		return
+	}
 	w.mark()
 }
 
@@ -118,30 +130,40 @@ func (c *call) pass(d license.Decision, path string) {
 type privateWriter struct {
 	http.ResponseWriter
 	marked bool
+
+	// Whether the registry's 401 and 403 are for the gate, whose password may be wrong, and not for the
+	// client, who would take them for a word about its key; and the one that came.
+	keepsRefusal bool
+	refusal      int
 }
 
 func (w *privateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+var keptBack = setOf("Surrogate-Control", "X-Accel-Expires", "Expires", "Set-Cookie")
+
 // mark is called before the header goes out, and once the registry is done, which may have written nothing.
 func (w *privateWriter) mark() {
-	if w.marked {
+	if w.marked || w.refusal != 0 {
 		return
 	}
 	w.marked = true
 	h := w.Header()
 	for name := range h {
-		if strings.HasSuffix(name, "Cdn-Cache-Control") {
-			h.Del(name)
+		if strings.HasSuffix(name, "Cdn-Cache-Control") || keptBack[name] {
+			delete(h, name)
 		}
 	}
-	for _, name := range []string{"Surrogate-Control", "Expires", "Set-Cookie"} {
-		h.Del(name)
-	}
-	h.Set("Cache-Control", "private, no-cache")
-	h.Add("Vary", "Authorization")
+	h["Cache-Control"] = []string{"private, no-cache"}
+	h["Vary"] = append(h["Vary"], "Authorization")
 }
 
 func (w *privateWriter) WriteHeader(status int) {
+	if w.keepsRefusal && !w.marked && (status == http.StatusUnauthorized || status == http.StatusForbidden) {
+		w.refusal = status
+	}
+	if w.refusal != 0 {
+		return
+	}
 	if status >= 200 {
 		w.mark()
 	}
@@ -149,18 +171,27 @@ func (w *privateWriter) WriteHeader(status int) {
 }
 
 func (w *privateWriter) Write(b []byte) (int, error) {
+	if w.refusal != 0 {
+		return len(b), nil
+	}
 	w.mark()
 	return w.ResponseWriter.Write(b)
 }
 
 // ReadFrom keeps the fast path of a registry that serves files.
 func (w *privateWriter) ReadFrom(from io.Reader) (int64, error) {
+	if w.refusal != 0 {
+		return io.Copy(io.Discard, from)
+	}
 	w.mark()
 	return io.Copy(w.ResponseWriter, from)
 }
 
 // FlushError sends the header too, if nothing has before.
 func (w *privateWriter) FlushError() error {
+	if w.refusal != 0 {
+		return nil
+	}
 	w.mark()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
@@ -201,13 +232,11 @@ func (c *call) inRegistry() bool {
 func (c *call) get(path, accept string, limit int64) (answer *captured, err error) {
 	ctx, cancel := context.WithCancel(c.r.Context())
 	defer cancel()
-	r, err := c.upstreamRequest(ctx, path)
+	r, err := c.upstreamRequest(ctx, path, true)
 	if err != nil {
 		return nil, err
 	}
 	r.Method = http.MethodGet
-	removeBody(r)
-	removeHeaders(r, conditional)
 	if accept != "" {
 		r.Header.Set("Accept", accept)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -253,6 +255,80 @@ func TestListingThatCannotBeFilteredIsWithheld(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The registry's password is the gate's affair: a client would take such an answer for a word about its key.
+func TestRefusalByTheRegistryIsNotTheCustomers(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403} {
+		for _, path := range []string{"/toy/file/1_9_0", "/toy/note"} {
+			for how, send := range map[string]func(w http.ResponseWriter){
+				"Write":    func(w http.ResponseWriter) { io.WriteString(w, "log in, customer") },
+				"ReadFrom": func(w http.ResponseWriter) { io.Copy(w, strings.NewReader("log in, customer")) },
+				"Flush":    func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+				"nothing":  func(http.ResponseWriter) {},
+			} {
+				b := newBench(t)
+				var logged bytes.Buffer
+				b.options.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+				b.pages[path] = func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+					w.Header().Set("Content-Length", "16")
+					w.WriteHeader(status)
+					send(w)
+				}
+				w := b.get(path, "UNLIMITED")
+				require.Equal(t, http.StatusBadGateway, w.Code, how)
+				require.Empty(t, w.Header().Get("WWW-Authenticate"))
+				require.Equal(t, strconv.Itoa(w.Body.Len()), w.Header().Get("Content-Length"))
+				require.NotContains(t, w.Body.String(), "customer")
+				require.Contains(t, logged.String(), fmt.Sprint(status))
+				require.Len(t, b.events, 1)
+
+				b.options.ForwardKey = true // then it is about the key
+				require.Equal(t, status, b.get(path, "UNLIMITED").Code)
+			}
+		}
+	}
+}
+
+func TestFormThatAHandlerAroundHasReadIsForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var version string
+	h := b.handlerTo(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { version = r.FormValue("version") }))
+	around := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "2_1_0", r.FormValue("version"))
+		h.ServeHTTP(w, r)
+	})
+	for _, path := range []string{"/toy/file/1_9_0", "/toy/note", "/toy/list"} {
+		send(around, http.MethodGet, path+"?version=2_1_0", "BELOW-2")
+		require.Empty(t, version, path)
+	}
+}
+
+func TestHostThatIsTooLongIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for n, status := range map[int]int{253: 200, 260: 502, 1_000_000: 502} {
+		r := httptest.NewRequest(http.MethodGet, "/toy/list", nil)
+		r.Header.Set("Authorization", "Bearer UNLIMITED")
+		r.Host = strings.Repeat("a", n)
+		w := httptest.NewRecorder()
+		b.handler().ServeHTTP(w, r)
+		require.Equal(t, status, w.Code, n)
+	}
+}
+
+func TestNoBoundOnAListingIsNoBound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.MaxListing = math.MaxInt64
+	b.pages["/toy/list"] = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(zipped(toyVersions))
+	}
+	require.Contains(t, b.get("/toy/list", "UNLIMITED").Body.String(), "2_1_0 http://")
 }
 
 func TestReverseProxyWhoseListingIsTooLargeOrCutOffGets502(t *testing.T) {
