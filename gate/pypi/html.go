@@ -28,8 +28,7 @@ var kept = map[string]bool{
 var hash = regexp.MustCompile(`^(sha256|sha512|sha384|sha224|sha1|md5)=[0-9a-f]+$`)
 
 // readHTML takes the anchors of a page and nothing else.
-func readHTML(project string, doc *gate.Document) (*page, error) {
-	p := &page{}
+func (p *page) readHTML(project string, doc *gate.Document) error {
 	base := &url.URL{Path: doc.Path}
 	isPage := false
 	err := tags(string(doc.Body), func(t tag) error {
@@ -47,16 +46,16 @@ func readHTML(project string, doc *gate.Document) (*page, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !isPage {
-		return nil, errors.New("pypi: the page is no HTML")
+		return errors.New("pypi: the page is no HTML")
 	}
-	return p, nil
+	return nil
 }
 
 func (p *page) readAnchor(t tag, project string, base *url.URL) error {
-	filePath, name, fragment, err := location(base, strings.TrimSpace(t.get("href")))
+	filePath, name, fragment, err := p.location(base, strings.TrimSpace(t.get("href")))
 	if err != nil {
 		return err
 	}

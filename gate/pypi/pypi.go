@@ -10,7 +10,7 @@
 //	mux.Handle("/pypi/", http.StripPrefix("/pypi", protect(registry)))
 //
 // The registry behind has its pages at /simple/, and its files on whatever paths these pages
-// name. Clients get files at /simple/PROJECT/FILE, for which the gate looks up the path in the page
+// name, see [Adapter.Files]. Clients get files at /simple/PROJECT/FILE, for which the gate looks up the path in the page
 // of the project.
 //
 // A customer installs with
@@ -27,7 +27,6 @@ package pypi
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/privatepkgs/license"
@@ -35,7 +34,14 @@ import (
 )
 
 // Adapter is the [gate.Adapter] of PyPI. The zero value is ready to use.
-type Adapter struct{}
+type Adapter struct {
+	// Files is the URL that the registry puts before the paths of its files, without a slash at the end, where it
+	// names them by whole URLs or paths and is not at the root of its host; for instance, with Gitea,
+	// "https://gitea.acme.example/api/packages/acme/pypi". What follows is the path that the registry is asked
+	// for, and a file that is elsewhere is left out. Empty means that the paths are taken whole, and the host is
+	// not looked at. Links that are relative to their page need neither.
+	Files string
+}
 
 var _ gate.Locator = Adapter{}
 
@@ -118,15 +124,15 @@ func (Adapter) Source(res gate.Resource) (gate.Resource, bool) {
 }
 
 // Locate implements [gate.Locator].
-func (Adapter) Locate(res gate.Resource, doc *gate.Document) (path string, err error) {
-	p, err := readPage(res.Package, doc)
+func (a Adapter) Locate(res gate.Resource, doc *gate.Document) (path string, err error) {
+	p, err := a.readPage(res.Package, doc)
 	if err != nil {
 		return "", err
 	}
 	name := strings.TrimSuffix(res.Form, metadataEnding)
 	for _, f := range p.files {
 		if f.name == name {
-			return (&url.URL{Path: f.path + strings.TrimPrefix(res.Form, name)}).EscapedPath(), nil
+			return f.path + strings.TrimPrefix(res.Form, name), nil
 		}
 	}
 	return "", fmt.Errorf("pypi: the page of %s has no file %s", res.Package, name)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 	"github.com/privatepkgs/license/gate/pypi"
 )
@@ -317,6 +318,61 @@ func TestPagesOfOtherServersAreRead(t *testing.T) {
 		require.Equal(t, 1, strings.Count(w.Body.String(), "<a "), w.Body.String())
 		require.Equal(t, strings.Contains(page, "data-yanked"), strings.Contains(w.Body.String(), `data-yanked=""`), "what the registry has yanked stays so")
 		require.Equal(t, "file at /files/toy-1.9.0.tar.gz", get(h, "/simple/toy/toy-1.9.0.tar.gz", "BELOW-2").Body.String(), why)
+	}
+}
+
+// A reverse proxy puts the path of the registry before what it is asked for.
+func TestFilesOfARegistryBelowAPathAreFound(t *testing.T) {
+	t.Parallel()
+	const gitea = "https://gitea.example/api/packages/acme/pypi"
+	for link, found := range map[string]bool{
+		gitea + "/files/toy/1.9.0/toy-1.9.0.tar.gz":                                         true,
+		"/api/packages/acme/pypi/files/toy/1.9.0/toy-1.9.0.tar.gz":                          true,
+		"../../files/toy/1.9.0/toy-1.9.0.tar.gz":                                            true,
+		"//gitea.example/api/packages/acme/pypi/files/toy/1.9.0/toy-1.9.0.tar.gz":           true,
+		"https://elsewhere.example/api/packages/acme/pypi/files/toy/1.9.0/toy-1.9.0.tar.gz": false,
+		"https://gitea.example/api/packages/acme/pypi2/toy-1.9.0.tar.gz":                    false,
+		"/files/toy/1.9.0/toy-1.9.0.tar.gz":                                                 false,
+	} {
+		for contentType, page := range map[string]string{
+			"text/html": `<a href="` + link + `#sha256=00">x</a>`,
+			jsonType:    `{"files":[{"filename":"toy-1.9.0.tar.gz","url":"` + link + `"}]}`,
+		} {
+			protect := gate.New(license.NewChecker(toyLicenses(t, "toy"), license.CheckerOptions{}), pypi.Adapter{Files: gitea}, gate.Options{})
+			h := protect(pageOf(contentType, page))
+			w := get(h, "/simple/toy/toy-1.9.0.tar.gz", "BELOW-2")
+			if !found {
+				require.Equal(t, http.StatusNotFound, w.Code, link)
+				require.NotContains(t, get(h, "/simple/toy/", "BELOW-2").Body.String(), "toy-1.9.0", link)
+				continue
+			}
+			require.Equal(t, "file at /files/toy/1.9.0/toy-1.9.0.tar.gz", w.Body.String(), link)
+		}
+	}
+}
+
+// Object stores take a plus for a space, so pages for them have it escaped.
+func TestFileIsAskedForAsItIsLinked(t *testing.T) {
+	t.Parallel()
+	const name = "toy-1.9.0+cu118-py3-none-any.whl"
+	for _, suffix := range []string{"", ".metadata"} {
+		var asked string
+		page := pageOf("text/html", `<a href="/files/a%2Fb/toy-1.9.0%2Bcu118-py3-none-any.whl">x</a>`)
+		h := gated(toyLicenses(t, "toy"), false, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = r.RequestURI
+			page.ServeHTTP(w, r)
+		}))
+		require.Equal(t, http.StatusOK, get(h, "/simple/toy/"+name+suffix, "BELOW-2").Code)
+		require.Equal(t, "/files/a%2Fb/toy-1.9.0%2Bcu118-py3-none-any.whl"+suffix, asked)
+	}
+}
+
+func TestScriptsInAnyEncodingArePassedOver(t *testing.T) {
+	t.Parallel()
+	for _, script := range []string{strings.Repeat("\xe9", 20), strings.Repeat("\xe9", 2000), "</scrip>", "</", "<a href='toy-2.1.0.tar.gz'>"} {
+		h := gated(toyLicenses(t, "toy"), false, pageOf("text/html", "<html><script>//"+script+"</SCRIPT><a href=/files/toy-1.9.0.tar.gz>x</a>"))
+		require.Equal(t, 1, strings.Count(get(h, "/simple/toy/", "BELOW-2").Body.String(), "<a "))
+		require.Equal(t, "file at /files/toy-1.9.0.tar.gz", get(h, "/simple/toy/toy-1.9.0.tar.gz", "BELOW-2").Body.String())
 	}
 }
 

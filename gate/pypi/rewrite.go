@@ -19,6 +19,7 @@ const yanked = "your license does not cover this version"
 
 // page is the page of a project.
 type page struct {
+	registry *url.URL // Adapter.Files, or nil
 	files    []file
 	elements []element // of JSON: all of its files, those that are not recognised too
 	versions []element // of JSON: its list of versions
@@ -28,7 +29,7 @@ type page struct {
 type file struct {
 	name       string
 	version    string
-	path       string // decoded, at the upstream
+	path       string // escaped, at the upstream
 	uploadedAt time.Time
 	anchor     anchor // how it stands in HTML
 	at         spans  // where it stands in JSON
@@ -43,8 +44,8 @@ type element struct {
 
 // Rewrite implements [gate.Adapter]. What the upstream says in JSON is turned to HTML for a client
 // that reads nothing else, as happens when the times of releases are needed.
-func (Adapter) Rewrite(res gate.Resource, doc *gate.Document, may gate.Filter) ([]byte, error) {
-	p, err := readPage(res.Package, doc)
+func (a Adapter) Rewrite(res gate.Resource, doc *gate.Document, may gate.Filter) ([]byte, error) {
+	p, err := a.readPage(res.Package, doc)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +72,20 @@ func isJSON(doc *gate.Document) bool {
 }
 
 // readPage reads a page in whichever form it is.
-func readPage(project string, doc *gate.Document) (*page, error) {
+func (a Adapter) readPage(project string, doc *gate.Document) (*page, error) {
+	p := &page{}
+	if a.Files != "" {
+		var err error
+		if p.registry, err = url.Parse(a.Files); err != nil {
+			return nil, errors.New("pypi: Adapter.Files does not parse")
+		}
+	}
 	if isJSON(doc) {
-		return readJSON(project, doc)
+		return p, p.readJSON(project, doc)
 	}
 	switch kind, _, _ := mime.ParseMediaType(doc.ContentType); kind {
 	case htmlType, "text/html":
-		return readHTML(project, doc)
+		return p, p.readHTML(project, doc)
 	default:
 		return nil, fmt.Errorf("pypi: %q is no form of a page", doc.ContentType)
 	}
@@ -123,15 +131,23 @@ func (p *page) judge(may gate.Filter) (allowed map[string]bool, err error) {
 	return allowed, nil
 }
 
-// location splits the URL of a file, which stands on a page at base, into the path and
-// the name of the file.
-func location(base *url.URL, text string) (filePath, name, fragment string, err error) {
+// location splits the URL of a file, which stands on a page at base, into the escaped path and
+// the name of the file, which is empty when the file is not at the registry.
+func (p *page) location(base *url.URL, text string) (filePath, name, fragment string, err error) {
 	ref, err := url.Parse(text)
 	if err != nil {
 		return "", "", "", errors.New("pypi: the URL of a file does not parse")
 	}
 	whole := base.ResolveReference(ref)
-	return whole.Path, path.Base(whole.Path), whole.Fragment, nil
+	filePath = whole.EscapedPath()
+	if p.registry != nil && (whole.Host != "" || strings.HasPrefix(ref.Path, "/")) {
+		rest, ok := strings.CutPrefix(filePath, p.registry.EscapedPath()+"/")
+		if !ok || whole.Host != "" && whole.Host != p.registry.Host {
+			return "", "", "", nil
+		}
+		filePath = "/" + rest
+	}
+	return filePath, path.Base(whole.Path), whole.Fragment, nil
 }
 
 // spans are where the parts of a file stand in JSON.
@@ -139,8 +155,7 @@ type spans struct {
 	whole, url, yanked rawjson.Span
 }
 
-func readJSON(project string, doc *gate.Document) (*page, error) {
-	p := &page{}
+func (p *page) readJSON(project string, doc *gate.Document) error {
 	base := &url.URL{Path: doc.Path}
 	r := rawjson.NewReader(doc.Body)
 	seen := make(map[string]bool)
@@ -166,12 +181,12 @@ func readJSON(project string, doc *gate.Document) (*page, error) {
 		}
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !seen["files"] {
-		return nil, errors.New("pypi: the page has no files")
+		return errors.New("pypi: the page has no files")
 	}
-	return p, r.End()
+	return r.End()
 }
 
 // duplicate refuses a name that stands twice: clients and the gate could mean different ones.
@@ -222,7 +237,7 @@ func (p *page) readFile(r *rawjson.Reader, project string, base *url.URL) error 
 	}
 	f.at.whole.To = r.Pos()
 	var linked string
-	if f.path, linked, _, err = location(base, link); err != nil {
+	if f.path, linked, _, err = p.location(base, link); err != nil {
 		return err
 	}
 	f.version = versionOf(project, f.name)

@@ -54,9 +54,26 @@ func tags(page string, f func(tag) error) error {
 			}
 			page = rest
 			if t.name == "script" || t.name == "style" {
-				page = page[max(strings.Index(lowerASCII(page), "</"+t.name), 0):]
+				if page, err = cutText(page, t.name); err != nil {
+					return err
+				}
 			}
 		}
+	}
+}
+
+// cutText cuts what precedes the end tag of an element in which there are no tags.
+func cutText(page, name string) (rest string, err error) {
+	for {
+		i := strings.Index(page, "</")
+		if i < 0 {
+			return "", errTag
+		}
+		page = page[i:]
+		if end := len("</") + len(name); len(page) >= end && strings.EqualFold(page[len("</"):end], name) {
+			return page, nil
+		}
+		page = page[len("</"):]
 	}
 }
 
