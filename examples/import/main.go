@@ -1,11 +1,11 @@
 // Import brings licenses from NDJSON into an SQLite file or PostgreSQL, and out of it again:
 //
 //	go run ./examples/import -db licenses.db < licenses.ndjson
-//	go run ./examples/import -db licenses.db -export > licenses.ndjson
+//	(umask 077; go run ./examples/import -db licenses.db -export > licenses.ndjson)
 //	go run ./examples/import -db postgres://app@db.example.com/shop < licenses.ndjson
 //
 // It may be run while examples/server serves the same database. When it ends early, run it again: it
-// does what is left to do.
+// does what is left to do. Its status is 1 when anything was left out. The file holds every key.
 package main
 
 import (
@@ -41,6 +41,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("there are flags only, and %q is none; licenses come from standard input: < licenses.ndjson", flags.Arg(0))
+	}
+	if *export && serve.IsFile(*db) {
+		if _, err := os.Stat(*db); err != nil {
+			return fmt.Errorf("there is nothing to export: %w", err)
+		}
+	}
 	store, err := serve.OpenStore(ctx, *db, postgres.Options{})
 	if err != nil {
 		return err
@@ -59,5 +67,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	})
 	fmt.Fprintf(stderr, "%d created, %d unchanged, %d left out; done up to line %d\n",
 		result.Created, result.Unchanged, result.Conflicting, result.Lines)
+	if err == nil && result.Conflicting > 0 {
+		err = fmt.Errorf("left out: %d, as others with their id or key are there", result.Conflicting)
+	}
 	return err
 }

@@ -47,8 +47,28 @@ func TestBadLineIsNamed(t *testing.T) {
 	assert.Contains(t, stderr.String(), "done up to line 2\n")
 }
 
-func TestUnknownFlagIsAnError(t *testing.T) {
+func TestLicensesThatAreLeftOutAreAnError(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr strings.Builder
-	require.Error(t, run(t.Context(), []string{"-nonsense"}, nil, &stdout, &stderr))
+	db := filepath.Join(t.TempDir(), "licenses.db")
+	require.NoError(t, run(t.Context(), []string{"-db", db}, strings.NewReader(two), &stdout, &stderr))
+	other := strings.Replace(two, `"name":"A"`, `"name":"C"`, 1)
+	require.ErrorContains(t, run(t.Context(), []string{"-db", db}, strings.NewReader(other), &stdout, &stderr), "left out: 1,")
+	assert.Contains(t, stderr.String(), "0 created, 1 unchanged, 1 left out")
+}
+
+func TestWhatCannotBeMeantIsRefused(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "misspelt.db")
+	for want, args := range map[string][]string{
+		"flag provided but not defined": {"-nonsense"},
+		`"licenses.ndjson" is none`:     {"-db", missing, "licenses.ndjson"},
+		`"all" is none`:                 {"-db", missing, "all", "-export"},
+		"there is nothing to export":    {"-db", missing, "-export"},
+		"must not be empty":             {"-db", "", "-export"},
+	} {
+		var stdout, stderr strings.Builder
+		require.ErrorContains(t, run(t.Context(), args, strings.NewReader(two), &stdout, &stderr), want)
+		assert.NoFileExists(t, missing)
+	}
 }
