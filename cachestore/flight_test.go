@@ -410,52 +410,122 @@ func (s held) GetByKey(ctx context.Context, key string) (*license.License, error
 	return l, errors.Join(err, <-s.answer[n])
 }
 
-// Of three queries that are under way at once the first reads last. It was overtaken by a write, so that its answer is
-// not kept. Nor must be that of the second, which is older, whatever becomes of the third.
+// crossed are three queries for one key that are under way at once. What one of them has read and shown is not
+// followed by anything older, in whatever order they read and land.
+type crossed struct {
+	held
+	cache   *cachestore.Store
+	license *license.License
+	answers [3]<-chan string
+	giveUp  context.CancelFunc // of who waits for the third
+}
+
+// newCrossed begins the queries. Between two something is invalidated: the first time what they ask for, if so wished.
+func newCrossed(t *testing.T, overtaken bool) *crossed {
+	s := &crossed{held: newHeld(3)}
+	s.cache = newCache(t, s.held)
+	s.license = create(t, s.Store, "K")
+	s.answers[0] = s.ask(t.Context())
+	if overtaken {
+		s.cache.Invalidate(s.license.ID)
+	} else {
+		s.cache.Invalidate(uuid.New())
+	}
+	s.answers[1] = s.ask(t.Context())
+	s.cache.Invalidate(uuid.New())
+	ctx, giveUp := context.WithCancel(t.Context())
+	t.Cleanup(giveUp)
+	s.giveUp, s.answers[2] = giveUp, s.ask(ctx)
+	require.EqualValues(t, 3, s.queries.Load())
+	return s
+}
+
+func (s *crossed) ask(ctx context.Context) <-chan string {
+	answer := make(chan string, 1)
+	go func() { answer <- seen(ctx, s.cache) }()
+	synctest.Wait()
+	return answer
+}
+
+// reads has a query read what is there now.
+func (s *crossed) reads(n int) {
+	close(s.read[n])
+	synctest.Wait()
+}
+
+// lands has a query that has read answer, and returns what its reader sees.
+func (s *crossed) lands(n int, err error) string {
+	s.answer[n] <- err
+	synctest.Wait()
+	return <-s.answers[n]
+}
+
+func (s *crossed) change(t *testing.T) {
+	s.license.Name = "changed"
+	require.NoError(t, s.Store.Update(t.Context(), s.license)) // elsewhere
+}
+
 func TestAnswerThatWasSeenIsNotFollowedByAnOlderOne(t *testing.T) {
 	t.Parallel()
-	for name, third := range map[string]func(s held, giveUp func()){
-		"answers":     func(held, func()) {},
-		"fails":       func(s held, _ func()) { close(s.read[2]); s.answer[2] <- errors.New("boom") },
-		"is given up": func(_ held, giveUp func()) { giveUp() },
+	for name, run := range map[string]func(t *testing.T, s *crossed){
+		"the third lands before": func(t *testing.T, s *crossed) {
+			s.reads(2)
+			s.change(t)
+			require.Equal(t, "known", s.lands(2, nil))
+			s.reads(0)
+			require.Equal(t, "changed", s.lands(0, nil))
+		},
+		"the third lands later": func(t *testing.T, s *crossed) {
+			s.change(t)
+			s.reads(0)
+			require.Equal(t, "changed", s.lands(0, nil))
+		},
+		"the third fails before": func(t *testing.T, s *crossed) {
+			s.reads(2)
+			s.change(t)
+			s.lands(2, errors.New("boom"))
+			s.reads(0)
+			require.Equal(t, "changed", s.lands(0, nil))
+		},
+		"the third fails later": func(t *testing.T, s *crossed) {
+			s.reads(2)
+			s.change(t)
+			s.reads(0)
+			require.Equal(t, "changed", s.lands(0, nil))
+			s.lands(2, errors.New("boom"))
+		},
+		"the third is given up before": func(t *testing.T, s *crossed) {
+			s.giveUp()
+			s.change(t)
+			s.reads(0)
+			require.Equal(t, "changed", s.lands(0, nil))
+		},
+		"the third is given up later": func(t *testing.T, s *crossed) {
+			s.change(t)
+			s.reads(0)
+			require.Equal(t, "changed", s.lands(0, nil))
+			s.giveUp()
+		},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newHeld(3)
-			c := newCache(t, s)
-			l := create(t, s.Store, "K")
-			ask := func(ctx context.Context) <-chan string {
-				answer := make(chan string, 1)
-				go func() { answer <- seen(ctx, c) }()
-				synctest.Wait()
-				return answer
-			}
-			first := ask(t.Context())
-			c.Invalidate(l.ID)
-			second := ask(t.Context())
-			close(s.read[1])
-			synctest.Wait()
-			l.Name = "changed"
-			require.NoError(t, s.Store.Update(t.Context(), l)) // elsewhere
-			c.Invalidate(uuid.New())                           // of another, so that the next read begins a query of its own
-			ctx, giveUp := context.WithCancel(t.Context())
-			defer giveUp()
-			ask(ctx)
-			require.EqualValues(t, 3, s.queries.Load())
-			close(s.read[0])
-			s.answer[0] <- nil
-			require.Equal(t, "changed", <-first)
-
-			third(s, giveUp)
-			synctest.Wait()
-			s.answer[1] <- nil
-			require.Equal(t, "known", <-second, "it began before")
-			last := ask(t.Context())
-			if name == "answers" {
-				close(s.read[2])
-				s.answer[2] <- nil
-			}
-			require.Equal(t, "changed", <-last, name)
-		})
+		for _, overtaken := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				s := newCrossed(t, overtaken)
+				s.reads(1)
+				run(t, s)
+				require.Equal(t, "known", s.lands(1, nil), "it began before")
+				last := s.ask(t.Context())
+				select {
+				case <-s.read[2]:
+				default:
+					close(s.read[2])
+				}
+				select {
+				case s.answer[2] <- nil:
+				default:
+				}
+				require.Equal(t, "changed", <-last, "%s, overtaken %t", name, overtaken)
+			})
+		}
 	}
 }
 

@@ -120,17 +120,8 @@ func (s *Store) leave(f *flight) {
 	}
 	if s.flights[f.key] == f {
 		delete(s.flights, f.key)
-		s.dispute(f)
 	}
 	f.cancel()
-}
-
-// dispute sees to it that a flight that was told of answers and does not compare them leaves that to
-// nobody: what was asked for before now, and lands later, is not kept.
-func (s *Store) dispute(f *flight) {
-	if len(f.told) > 0 {
-		s.fence.markKey(f.key, s.fence.next())
-	}
 }
 
 // fly asks until there is an answer to land with.
@@ -189,24 +180,20 @@ func (s *Store) land(f *flight) bool {
 	switch {
 	case newest == f:
 		delete(s.flights, f.key)
-		switch {
-		case f.answer == nil:
-			s.dispute(f)
-		case s.fence.holds(f.key, f.answer):
+		if f.answer != nil && s.fence.holds(f.key, f.answer) {
 			s.contents.put(f.key, f.answer)
 		}
 	case f.answer != nil && f.waiters > 0:
-		disputed := false
 		if newest != nil {
-			disputed = slices.ContainsFunc(newest.told, f.answer.differs)
 			newest.told = append(newest.told, f.answer)
 		}
 		kept := s.contents.get(f.key)
 		switch {
-		case kept != nil && f.answer.differs(kept):
-			s.contents.dropKey(f.key)
-		case kept == nil && !disputed && s.fence.holds(f.key, f.answer):
+		case kept == nil && s.fence.holds(f.key, f.answer):
 			s.contents.put(f.key, f.answer) // or a busy key would never be kept while others are written
+		case kept == nil || f.answer.differs(kept):
+			s.contents.dropKey(f.key)
+			s.fence.markKey(f.key, s.fence.next()) // also against flights that land yet, which may have read before
 		}
 	}
 	return true
