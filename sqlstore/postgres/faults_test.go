@@ -192,6 +192,12 @@ func TestServerThatIsGoneIsUnavailableAndComesBack(t *testing.T) {
 	require.NoError(t, s.Update(t.Context(), l))
 }
 
+func TestPrimaryIsTakenWhereAStandbyIsOnlyPreferred(t *testing.T) {
+	t.Parallel()
+	url := option(t, pgtest.Shared(t).NewDatabase(t), "target_session_attrs", "prefer-standby")
+	require.NoError(t, open(t, url, postgres.Options{}).Create(t.Context(), newLicense("")))
+}
+
 // In the midst of a failover every server that can be reached is a standby yet.
 func TestServerThatIsNotTheWantedOneIsUnavailable(t *testing.T) {
 	t.Parallel()

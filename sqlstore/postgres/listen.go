@@ -121,7 +121,7 @@ func (l *listener) begin(ctx context.Context, conn *pgx.Conn) error {
 	l.to.InvalidateAll() // what is committed from here on is told
 	var told bool
 	var pid uint32
-	if err := conn.QueryRow(ctx, hasTrigger).Scan(&told); err != nil {
+	if err := conn.QueryRow(ctx, hasTriggers).Scan(&told); err != nil {
 		return err
 	}
 	if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {

@@ -214,6 +214,11 @@ func TestEveryWayToChangeALicenseIsTold(t *testing.T) {
 	require.Eventually(t, func() bool { ids, _ := to.count(); return ids == 3 }, patience, tick)
 	assert.Equal(t, []uuid.UUID{l.ID, l.ID, l.ID}, to.ids)
 
+	// Somebody dropped one of the triggers: the next to open makes it again.
+	_, err = db.ExecContext(t.Context(), `DROP TRIGGER pkg_licenses_notify_all ON pkg_licenses`)
+	require.NoError(t, err)
+	open(t, url, postgres.Options{Notify: true})
+
 	for i, statement := range []string{`NOTIFY pkg_licenses, 'not an id'`, `TRUNCATE pkg_licenses`} {
 		_, err = db.ExecContext(t.Context(), statement)
 		require.NoError(t, err)

@@ -54,8 +54,8 @@ type Options struct {
 	MaxConns int
 
 	// Notify makes Open see to it that every change of a license, whoever makes it and with
-	// whatever program, is told to whoever listens: see [Listen]. It adds a trigger to the
-	// schema, which stays until it is dropped:
+	// whatever program, is told to whoever listens: see [Listen]. It adds triggers to the
+	// schema, which stay until they are dropped:
 	//
 	//	DROP FUNCTION pkg_license_notify CASCADE;
 	//
@@ -137,7 +137,7 @@ func (o Options) prepare(ctx context.Context, db *sql.DB, s *sqlstore.Store) err
 		return err
 	}
 	if o.Notify {
-		return addTrigger(ctx, db)
+		return addTriggers(ctx, db)
 	}
 	return nil
 }
@@ -186,9 +186,9 @@ func parse(text string) (config *pgx.ConnConfig, modeGiven bool, err error) {
 }
 
 // unfit returns what target_session_attrs has against a server, say that it is a standby yet, as an error that says
-// that nothing was sent there. pgx has no type for most of these; one that it knows stays as it is.
+// that nothing was sent there. What prefer-standby has against a primary stays as it is, since pgx looks for it.
 func unfit(err error) error {
-	if err == nil || pgconn.SafeToRetry(err) {
+	if _, ok := err.(*pgconn.NotPreferredError); ok || err == nil {
 		return err
 	}
 	return unfitError{err}
