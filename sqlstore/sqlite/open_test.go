@@ -261,9 +261,10 @@ func TestOpenFollowsALink(t *testing.T) {
 func TestOpenMakesTheFileThatALinkLeadsTo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "data"), 0o700))
-	require.NoError(t, os.Symlink("data", filepath.Join(dir, "current")))
-	require.NoError(t, os.Symlink(filepath.Join("..", "made.db"), filepath.Join(dir, "data", "a.db")))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "data", "v1", "deep"), 0o700))
+	require.NoError(t, os.Symlink(filepath.Join("data", "v1"), filepath.Join(dir, "current")))
+	require.NoError(t, os.Symlink(filepath.Join("v1", "deep"), filepath.Join(dir, "data", "deep")))
+	require.NoError(t, os.Symlink("../deep/../../../made.db", filepath.Join(dir, "data", "v1", "a.db"))) // .. of v1/deep
 	require.NoError(t, os.Symlink(filepath.Join(dir, "current", "a.db"), filepath.Join(dir, "b.db")))
 	require.NoError(t, open(t, filepath.Join(dir, "b.db")).Create(t.Context(), newLicense("A")))
 	for _, name := range []string{"made.db", "made.db-wal"} {

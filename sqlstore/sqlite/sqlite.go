@@ -129,17 +129,18 @@ func followed(path string) string {
 		if target, err := filepath.EvalSymlinks(path); err == nil {
 			return target
 		}
-		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		dir, name := filepath.Split(path) // which leaves .. alone: behind a link it leads elsewhere
+		dir, err := filepath.EvalSymlinks(dir)
 		if err != nil {
 			return path
 		}
-		path = filepath.Join(dir, filepath.Base(path))
+		path = filepath.Join(dir, name)
 		target, err := os.Readlink(path)
 		if err != nil {
 			return path
 		}
 		if !filepath.IsAbs(target) {
-			target = filepath.Join(dir, target)
+			target = dir + string(filepath.Separator) + target
 		}
 		path = target
 	}
