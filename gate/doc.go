@@ -8,7 +8,8 @@
 //	protect := gate.New(checker, npm.Adapter{}, gate.Options{RenewalURL: "https://acme.example/renew"})
 //	mux.Handle("/npm/", http.StripPrefix("/npm", protect(registry)))
 //
-// (A registry in process must route by the URL of the request, which chi does not below its Mount: use its Handle.)
+// With chi, mount the gate with Handle and not with Mount: below Mount a chi registry goes by chi's own path,
+// and not by that of the request.
 //
 // A listing shows the versions that the license opens, so that an unpinned install takes
 // the newest one that was paid for. The artifacts are the real gate, for an install from a
@@ -24,9 +25,9 @@
 // between does not show one customer what another has bought, and rewritten listings have an ETag
 // of their content, so that a client with a warm cache sees what a changed key opens.
 //
-// A listing is held in memory while it is rewritten: as it came and decompressed, each up to
-// [Options.MaxListing], beyond which it is refused, and rewritten, where each artifact has the URL of the gate. The gate sets no timeouts, limits no rates
-// and compresses nothing: the server around it does.
+// A listing is held in memory while it is rewritten: as it came, decompressed, and rewritten. Before it is
+// rewritten it may have [Options.MaxListing] bytes; a larger one is refused. The gate sets no timeouts, limits
+// no rates and compresses nothing: the server around it does.
 //
 // # When something fails
 //
@@ -36,8 +37,8 @@
 //   - The listing of the registry cannot be read, is cut off or too large: 502, and the code
 //     [InvalidUpstream]. What the registry itself says with 404, 410, 429 or 5xx is handed on, in
 //     words of the gate's own.
-//   - The registry refuses the gate an artifact, with 401 or 403: 502 as well, and a line in the log. With
-//     [Options.ForwardKey] it is the customer who is refused, and is told.
+//   - The registry refuses the gate an artifact or its metadata, with 401 or 403: 502 and [InvalidUpstream]
+//     as well. With [Options.ForwardKey] it is the customer who is refused, and is told.
 //
 // Clients repeat a request that is answered with 5xx, so a short failure of the store is a pause
 // in an install, and a longer one an error. Measured with [Options.RetryAfter] at its 10 seconds:

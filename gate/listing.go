@@ -94,19 +94,13 @@ func (c *call) upstreamFailed(d license.Decision, err error) {
 		c.sendText(status, "The registry has no such thing.")
 		return
 	}
-	c.logUpstream(err)
-	d.Code = InvalidUpstream
-	c.observe(d)
-	c.sendText(status, noUse)
-}
-
-const noUse = "The registry gave no answer that can be used."
-
-func (c *call) logUpstream(err error) {
 	if c.r.Context().Err() == nil {
 		c.o.Logger.ErrorContext(c.r.Context(), "gate: the registry gave no answer that can be used",
 			"ecosystem", c.adapter.Ecosystem(), "package", c.res.Package, "error", err)
 	}
+	d.Code = InvalidUpstream
+	c.observe(d)
+	c.sendText(status, "The registry gave no answer that can be used.")
 }
 
 // passesOn reports whether the status of the upstream is for the client. What the

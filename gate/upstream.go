@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,8 +67,8 @@ func setOf(names ...string) map[string]bool {
 	return set
 }
 
-// upstreamRequest returns the request for the upstream, which shares nothing that is changed
-// with the client's. An empty path is the one that was parsed. Whole asks for all of what is there, without
+// upstreamRequest returns the request for the upstream. Its URL and headers are its own; the rest, such as path
+// values, it shares with the client's. An empty path is the one that was parsed. Whole asks for all of what is there, without
 // the client's conditions and body.
 func (c *call) upstreamRequest(ctx context.Context, path string, whole bool) (*http.Request, error) {
 	r := c.r.WithContext(ctx)
@@ -113,23 +114,29 @@ func (c *call) pass(d license.Decision, path string) {
 		c.upstreamFailed(d, err)
 		return
 	}
-	c.observe(d)
-	w := &privateWriter{ResponseWriter: c.w, keepsRefusal: c.res.Kind != Service && !c.o.ForwardKey}
+	before := maps.Clone(c.w.Header())
+	w := &privateWriter{
+		ResponseWriter: c.w,
+		observe:        func() { c.observe(d) },
+		// A client may ask a Service whether the registry knows it: npm whoami.
+		keepsRefusal: c.res.Kind != Service && !c.o.ForwardKey,
+	}
+	defer w.mark() // also when the registry panics
 	c.registry.ServeHTTP(w, r)
 	if w.refusal != 0 {
-		clear(c.w.Header())
-		c.logUpstream(&upstreamError{status: w.refusal})
-		c.sendText(http.StatusBadGateway, noUse)
-		return
+		h := c.w.Header()
+		clear(h)
+		maps.Copy(h, before)
+		c.upstreamFailed(d, &upstreamError{status: w.refusal})
 	}
-	w.mark()
 }
 
 // privateWriter marks an answer as one customer's own, also for the caches that have headers for
 // themselves (RFC 9213), and keeps back a session that the registry has with the gate.
 type privateWriter struct {
 	http.ResponseWriter
-	marked bool
+	observe func() // called once it is clear that the answer is the registry's
+	marked  bool
 
 	// Whether the registry's 401 and 403 are for the gate, whose password may be wrong, and not for the
 	// client, who would take them for a word about its key; and the one that came.
@@ -147,6 +154,7 @@ func (w *privateWriter) mark() {
 		return
 	}
 	w.marked = true
+	w.observe()
 	h := w.Header()
 	for name := range h {
 		if strings.HasSuffix(name, "Cdn-Cache-Control") || keptBack[name] {

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/privatepkgs/license/gate"
 )
 
 func TestRegistryNeverSeesTheKeyNorConditionsOfTheClient(t *testing.T) {
@@ -262,7 +264,7 @@ func TestRefusalByTheRegistryIsNotTheCustomers(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403} {
 		for _, path := range []string{"/toy/file/1_9_0", "/toy/note"} {
-			for how, send := range map[string]func(w http.ResponseWriter){
+			for how, write := range map[string]func(w http.ResponseWriter){
 				"Write":    func(w http.ResponseWriter) { io.WriteString(w, "log in, customer") },
 				"ReadFrom": func(w http.ResponseWriter) { io.Copy(w, strings.NewReader("log in, customer")) },
 				"Flush":    func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
@@ -275,15 +277,22 @@ func TestRefusalByTheRegistryIsNotTheCustomers(t *testing.T) {
 					w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
 					w.Header().Set("Content-Length", "16")
 					w.WriteHeader(status)
-					send(w)
+					write(w)
 				}
-				w := b.get(path, "UNLIMITED")
+				h := b.handler()
+				around := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("X-Request-Id", "7")
+					h.ServeHTTP(w, r)
+				})
+				w := send(around, http.MethodGet, path, "UNLIMITED")
 				require.Equal(t, http.StatusBadGateway, w.Code, how)
+				require.Equal(t, "7", w.Header().Get("X-Request-Id"))
 				require.Empty(t, w.Header().Get("WWW-Authenticate"))
 				require.Equal(t, strconv.Itoa(w.Body.Len()), w.Header().Get("Content-Length"))
 				require.NotContains(t, w.Body.String(), "customer")
 				require.Contains(t, logged.String(), fmt.Sprint(status))
 				require.Len(t, b.events, 1)
+				require.Equal(t, gate.InvalidUpstream, b.events[0].Code)
 
 				b.options.ForwardKey = true // then it is about the key
 				require.Equal(t, status, b.get(path, "UNLIMITED").Code)
