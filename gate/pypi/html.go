@@ -29,7 +29,6 @@ var hash = regexp.MustCompile(`^(sha256|sha512|sha384|sha224|sha1|md5)=[0-9a-f]+
 
 // readHTML takes the anchors of a page and nothing else.
 func (p *page) readHTML(project string, doc *gate.Document) error {
-	base := &url.URL{Path: doc.Path}
 	isPage := false
 	err := tags(string(doc.Body), func(t tag) error {
 		switch t.name {
@@ -37,11 +36,11 @@ func (p *page) readHTML(project string, doc *gate.Document) error {
 			isPage = true
 		case "base":
 			if ref, err := url.Parse(t.get("href")); err == nil {
-				base = base.ResolveReference(ref)
+				p.base, p.rooted = p.base.ResolveReference(ref), p.rooted || isRooted(ref)
 			}
 		case "a":
 			isPage = true
-			return p.readAnchor(t, project, base)
+			return p.readAnchor(t, project)
 		}
 		return nil
 	})
@@ -54,8 +53,8 @@ func (p *page) readHTML(project string, doc *gate.Document) error {
 	return nil
 }
 
-func (p *page) readAnchor(t tag, project string, base *url.URL) error {
-	filePath, name, fragment, err := p.location(base, strings.TrimSpace(t.get("href")))
+func (p *page) readAnchor(t tag, project string) error {
+	filePath, name, fragment, err := p.location(strings.TrimSpace(t.get("href")))
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ import (
 
 // Adapter is the [gate.Adapter] of PyPI. The zero value is ready to use.
 type Adapter struct {
-	// Files is the URL that the registry puts before the paths of its files, without a slash at the end, where it
+	// Files is the URL that the registry puts before the paths of its files, where it
 	// names them by whole URLs or paths and is not at the root of its host; for instance, with Gitea,
 	// "https://gitea.acme.example/api/packages/acme/pypi". What follows is the path that the registry is asked
 	// for, and a file that is elsewhere is left out. Empty means that the paths are taken whole, and the host is

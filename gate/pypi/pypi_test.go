@@ -325,29 +325,45 @@ func TestPagesOfOtherServersAreRead(t *testing.T) {
 func TestFilesOfARegistryBelowAPathAreFound(t *testing.T) {
 	t.Parallel()
 	const gitea = "https://gitea.example/api/packages/acme/pypi"
-	for link, found := range map[string]bool{
-		gitea + "/files/toy/1.9.0/toy-1.9.0.tar.gz":                                         true,
-		"/api/packages/acme/pypi/files/toy/1.9.0/toy-1.9.0.tar.gz":                          true,
-		"../../files/toy/1.9.0/toy-1.9.0.tar.gz":                                            true,
-		"//gitea.example/api/packages/acme/pypi/files/toy/1.9.0/toy-1.9.0.tar.gz":           true,
-		"https://elsewhere.example/api/packages/acme/pypi/files/toy/1.9.0/toy-1.9.0.tar.gz": false,
-		"https://gitea.example/api/packages/acme/pypi2/toy-1.9.0.tar.gz":                    false,
-		"/files/toy/1.9.0/toy-1.9.0.tar.gz":                                                 false,
+	const file = "/files/toy/1.9.0/toy-1.9.0.tar.gz"
+	for _, c := range []struct {
+		base, link string
+		found      bool
+	}{
+		{"", gitea + file, true},
+		{"", "/api/packages/acme/pypi" + file, true},
+		{"", "../.." + file, true},
+		{"", "//Gitea.example/api/packages/acme/pypi" + file, true},
+		{"/api/packages/acme/pypi/simple/toy/", "../.." + file, true},
+		{gitea + "/simple/toy/", "../.." + file, true},
+		{"..", "../files/toy/1.9.0/toy-1.9.0.tar.gz", true},
+		{"", "https://elsewhere.example/api/packages/acme/pypi" + file, false},
+		{"", "https://gitea.example/api/packages/acme/pypi2" + file, false},
+		{"", file, false},
+		{"/simple/toy/", "../.." + file, false},
 	} {
-		for contentType, page := range map[string]string{
-			"text/html": `<a href="` + link + `#sha256=00">x</a>`,
-			jsonType:    `{"files":[{"filename":"toy-1.9.0.tar.gz","url":"` + link + `"}]}`,
-		} {
-			protect := gate.New(license.NewChecker(toyLicenses(t, "toy"), license.CheckerOptions{}), pypi.Adapter{Files: gitea}, gate.Options{})
-			h := protect(pageOf(contentType, page))
-			w := get(h, "/simple/toy/toy-1.9.0.tar.gz", "BELOW-2")
-			if !found {
-				require.Equal(t, http.StatusNotFound, w.Code, link)
-				require.NotContains(t, get(h, "/simple/toy/", "BELOW-2").Body.String(), "toy-1.9.0", link)
-				continue
-			}
-			require.Equal(t, "file at /files/toy/1.9.0/toy-1.9.0.tar.gz", w.Body.String(), link)
+		pages := map[string]string{"text/html": `<base href="` + c.base + `"><a href="` + c.link + `#sha256=00">x</a>`}
+		if c.base == "" {
+			pages[jsonType] = `{"files":[{"filename":"toy-1.9.0.tar.gz","url":"` + c.link + `"}]}`
 		}
+		for contentType, page := range pages {
+			for _, files := range []string{gitea, gitea + "/"} {
+				checker := license.NewChecker(toyLicenses(t, "toy"), license.CheckerOptions{})
+				h := gate.New(checker, pypi.Adapter{Files: files}, gate.Options{})(pageOf(contentType, page))
+				w := get(h, "/simple/toy/toy-1.9.0.tar.gz", "BELOW-2")
+				if c.found {
+					require.Equal(t, "file at "+file, w.Body.String(), page)
+				} else {
+					require.Equal(t, http.StatusNotFound, w.Code, page)
+				}
+				require.Equal(t, c.found, strings.Contains(get(h, "/simple/toy/", "BELOW-2").Body.String(), "toy-1.9.0"), page)
+			}
+		}
+	}
+	checker := license.NewChecker(toyLicenses(t, "toy"), license.CheckerOptions{})
+	for _, files := range []string{"gitea.example/pypi", "/pypi", "://"} {
+		h := gate.New(checker, pypi.Adapter{Files: files}, gate.Options{})(pageOf("text/html", `<a href="`+gitea+file+`">x</a>`))
+		require.Equal(t, http.StatusBadGateway, get(h, "/simple/toy/", "BELOW-2").Code, files)
 	}
 }
 

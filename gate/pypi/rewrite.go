@@ -20,6 +20,8 @@ const yanked = "your license does not cover this version"
 // page is the page of a project.
 type page struct {
 	registry *url.URL // Adapter.Files, or nil
+	base     *url.URL // what links are relative to
+	rooted   bool     // base is a whole URL or path of the registry's own
 	files    []file
 	elements []element // of JSON: all of its files, those that are not recognised too
 	versions []element // of JSON: its list of versions
@@ -73,11 +75,11 @@ func isJSON(doc *gate.Document) bool {
 
 // readPage reads a page in whichever form it is.
 func (a Adapter) readPage(project string, doc *gate.Document) (*page, error) {
-	p := &page{}
+	p := &page{base: &url.URL{Path: doc.Path}}
 	if a.Files != "" {
 		var err error
-		if p.registry, err = url.Parse(a.Files); err != nil {
-			return nil, errors.New("pypi: Adapter.Files does not parse")
+		if p.registry, err = url.Parse(a.Files); err != nil || p.registry.Host == "" {
+			return nil, errors.New("pypi: Adapter.Files must be a URL like https://packages.acme.example/pypi")
 		}
 	}
 	if isJSON(doc) {
@@ -131,18 +133,21 @@ func (p *page) judge(may gate.Filter) (allowed map[string]bool, err error) {
 	return allowed, nil
 }
 
-// location splits the URL of a file, which stands on a page at base, into the escaped path and
-// the name of the file, which is empty when the file is not at the registry.
-func (p *page) location(base *url.URL, text string) (filePath, name, fragment string, err error) {
+// isRooted reports whether a link says where at the registry it leads, whatever the page it stands on.
+func isRooted(link *url.URL) bool { return link.Host != "" || strings.HasPrefix(link.Path, "/") }
+
+// location splits the URL of a file into the escaped path and the name of the file, which is empty when
+// the file is not at the registry.
+func (p *page) location(text string) (filePath, name, fragment string, err error) {
 	ref, err := url.Parse(text)
 	if err != nil {
 		return "", "", "", errors.New("pypi: the URL of a file does not parse")
 	}
-	whole := base.ResolveReference(ref)
+	whole := p.base.ResolveReference(ref)
 	filePath = whole.EscapedPath()
-	if p.registry != nil && (whole.Host != "" || strings.HasPrefix(ref.Path, "/")) {
-		rest, ok := strings.CutPrefix(filePath, p.registry.EscapedPath()+"/")
-		if !ok || whole.Host != "" && whole.Host != p.registry.Host {
+	if p.registry != nil && (p.rooted || isRooted(ref)) {
+		rest, ok := strings.CutPrefix(filePath, strings.TrimSuffix(p.registry.EscapedPath(), "/")+"/")
+		if !ok || whole.Host != "" && !strings.EqualFold(whole.Host, p.registry.Host) {
 			return "", "", "", nil
 		}
 		filePath = "/" + rest
@@ -156,7 +161,6 @@ type spans struct {
 }
 
 func (p *page) readJSON(project string, doc *gate.Document) error {
-	base := &url.URL{Path: doc.Path}
 	r := rawjson.NewReader(doc.Body)
 	seen := make(map[string]bool)
 	err := r.Object(func(name []byte, _ int) error {
@@ -166,7 +170,7 @@ func (p *page) readJSON(project string, doc *gate.Document) error {
 		seen[string(name)] = true
 		switch string(name) {
 		case "files":
-			return r.Array(func() error { return p.readFile(r, project, base) })
+			return r.Array(func() error { return p.readFile(r, project) })
 		case "versions":
 			return r.Array(func() error {
 				r.Peek()
@@ -195,7 +199,7 @@ func duplicate(name []byte) error {
 }
 
 // readFile reads one file. It is only recognised when its name, and the end of its URL, say so.
-func (p *page) readFile(r *rawjson.Reader, project string, base *url.URL) error {
+func (p *page) readFile(r *rawjson.Reader, project string) error {
 	r.Peek()
 	f := file{at: spans{whole: rawjson.Span{From: r.Pos()}}}
 	var link string
@@ -237,7 +241,7 @@ func (p *page) readFile(r *rawjson.Reader, project string, base *url.URL) error 
 	}
 	f.at.whole.To = r.Pos()
 	var linked string
-	if f.path, linked, _, err = p.location(base, link); err != nil {
+	if f.path, linked, _, err = p.location(link); err != nil {
 		return err
 	}
 	f.version = versionOf(project, f.name)
