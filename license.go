@@ -158,7 +158,7 @@ func (l *License) AppendJSON(b []byte) []byte {
 	b = strconv.AppendInt(b, created, 10)
 	to := len(b)
 	b = append(b, `,"updatedAt":`...)
-	if updated == created { // as of most licenses; a number is what takes longest
+	if updated == created { // true of most licenses; formatting a number is the slow part
 		b = append(b, b[from:to]...)
 	} else {
 		b = strconv.AppendInt(b, updated, 10)

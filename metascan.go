@@ -20,7 +20,7 @@ func scanMeta(e *ValidationError, meta []byte) {
 // 200 MB of it.
 const (
 	maxMetaProblems = 10
-	maxNameEcho     = 255 // bytes of a name; a pointer ends before a longer one
+	maxMetaPointer  = 1024 // bytes, twice that where all has to be escaped; a longer one is cut at the object above
 )
 
 type metaScanner struct {
@@ -172,7 +172,7 @@ func (s *metaScanner) report(code, detail string) {
 	}
 	pointer := []byte("/meta")
 	for _, p := range s.path {
-		if len(p.name) > maxNameEcho {
+		if len(pointer)+len(p.name) > maxMetaPointer {
 			break
 		}
 		pointer = append(pointer, '/')

@@ -41,9 +41,9 @@ type Page struct {
 	Licenses []*License
 
 	// Next is the CreatedAt of the first license after the page, to be the Since of the next
-	// query. That keeps the Until of a query that had a Since too, and has none where there was
-	// Until alone, which Next lies behind. Prev is the CreatedAt of the last license before the
-	// page, to be the Until of a query without Since. Filters apply to both. The zero time means that there is none. An empty page has no Next
+	// query. Keep Until in it if this query had Since as well; if it had Until alone, drop it, as
+	// Next is later. Prev is the CreatedAt of the last license before the page, to be the Until
+	// of a query without Since. Filters apply to both. The zero time means that there is none. An empty page has no Next
 	// when nothing follows, and as Prev the nearest older license, if any.
 	//
 	// Following Next, or Prev, to the end visits every license that existed before the walk

@@ -91,9 +91,9 @@ func New(db *sql.DB, d Dialect, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close releases what the Store has prepared and the connections of
-// Readers; every later call fails. It need not wait for calls that are under way: end them first. The database stays open, unless [Options].CloseDB says otherwise: close it
-// after the Store. To close twice is no error.
+// Close releases what the Store has prepared and the connections of Readers; every later call fails. Do not
+// call it while other calls are under way: whether it waits for them depends on the database. The database
+// stays open, unless [Options].CloseDB says otherwise: close it after the Store. To close twice is no error.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
