@@ -18,8 +18,8 @@
 //
 // A license that names example.com/toy opens example.com/toy/v2 and so on, for a range
 // decides about those; one that names example.com/toy/v2 opens that alone. Under a range, a
-// prerelease and so every pseudo-version is denied unless the range names it, and +incompatible
-// makes no difference.
+// prerelease is denied unless the range names it, and +incompatible makes no difference. No range opens
+// a pseudo-version: whoever asks for one may put any commit behind nearly any release.
 package goproxy
 
 import (
@@ -53,11 +53,14 @@ func (Adapter) Covers(name, pkg string) bool {
 	return name == pkg || ok && name == prefix
 }
 
-// Semver cuts the v off. A query ("v1", "main") has no such form.
+// Semver cuts the v off. A query ("v1", "main") has no such form, and a pseudo-version is a commit, which the go
+// command and so a proxy gives to whoever names it behind any tag that precedes it.
 func (Adapter) Semver(version string) string {
 	switch {
 	case version == "":
 		return ""
+	case module.IsPseudoVersion(version):
+		return "pseudo:" + version
 	case module.CanonicalVersion(version) == version:
 		return version[1:]
 	default:
