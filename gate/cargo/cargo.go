@@ -93,7 +93,10 @@ func (a Adapter) parsePath(path string) gate.Resource {
 }
 
 func indexOf(name string) gate.Resource {
-	return gate.Resource{Kind: gate.Listing, Form: index, Package: name, Path: indexPath(name)}
+	return gate.Resource{
+		Kind: gate.Listing, Form: index, Package: name, Path: indexPath(name),
+		Probe: true, // cargo add tries a name with a hyphen and with an underscore, and goes on after a 404 only
+	}
 }
 
 // download returns the path of a crate file at the registry; empty means as the gate has it.
@@ -152,6 +155,8 @@ func (Adapter) Deny(_ *http.Request, _ gate.Resource, d gate.Denial) gate.Answer
 	switch d.Decision.Code {
 	case gate.NoKey, license.NotFound:
 		status = http.StatusUnauthorized
+	case gate.NotInRegistry:
+		status = http.StatusNotFound
 	}
 	return gate.Answer{Status: status, ContentType: "text/plain; charset=utf-8", Body: []byte(d.Message + "\n")}
 }

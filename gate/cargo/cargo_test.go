@@ -19,7 +19,7 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	index := func(name, path string) gate.Resource {
-		return gate.Resource{Kind: gate.Listing, Form: "index", Package: name, Path: path}
+		return gate.Resource{Kind: gate.Listing, Form: "index", Package: name, Path: path, Probe: true}
 	}
 	file := func(name, version string) gate.Resource {
 		return gate.Resource{Kind: gate.Artifact, Package: name, Version: version}
@@ -175,7 +175,7 @@ func TestWhatIsDeniedAndHow(t *testing.T) {
 		{"SUSPENDED", "/api/v1/crates/toy/1.0.0/download", 403, "suspended"},
 		{"FOREIGN", "/3/t/toy", 403, "does not cover toy."},
 		{"FOREIGN", "/api/v1/crates/toy/1.0.0/download", 403, "does not cover toy."},
-		{"UNLIMITED", "/ot/he/other", 403, "does not cover other."},
+		{"UNLIMITED", "/ot/he/other", 404, ""}, // the registry has it not
 
 		{"BELOW-2", "/api/v1/crates/toy/1.9.0/download", 200, ""},
 		{"BELOW-2", "/api/v1/crates/toy/2.1.0/download", 403, "covers versions <2.0.0; 2.1.0 needs an upgrade"},
