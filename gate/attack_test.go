@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/privatepkgs/license/gate/goproxy"
 	"github.com/privatepkgs/license/gate/npm"
 	"github.com/privatepkgs/license/gate/pypi"
+	"github.com/privatepkgs/license/internal/gatetest"
 )
 
 // What a gullible registry hands out, and no customer who has not paid may get.
@@ -227,4 +229,49 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, i uint8, request string) {
 		targets[int(i)%len(targets)].holds(t, request)
 	})
+}
+
+// There are registries that take capitals for small letters, which come in another place in the order.
+func TestAnotherSpellingOfAPrereleaseOpensNothing(t *testing.T) {
+	t.Parallel()
+	infos := map[string]string{"v1.0.0-!r!c.1": "v1.0.0-RC.1", "v1.5.0-!r!c.1": "v1.5.0-rc.1", "v1.5.0-rc.1": "v1.5.0-rc.1"}
+	for name, c := range map[string]struct {
+		adapter gate.Adapter
+		path    func(version string) string
+		pages   map[string]string
+	}{
+		"npm": {npm.Adapter{}, func(v string) string { return "/toy/-/toy-" + v + ".tgz" }, map[string]string{
+			"/toy": `{"name":"toy","versions":{"1.0.0-RC.1":{"version":"1.0.0-RC.1"},"1.5.0-rc.1":{"version":"1.5.0-rc.1"}}}`,
+		}},
+		"cargo": {cargo.Adapter{}, func(v string) string { return "/api/v1/crates/toy/" + v + "/download" }, map[string]string{
+			"/3/t/toy": `{"name":"toy","vers":"1.0.0-RC.1"}` + "\n" + `{"name":"toy","vers":"1.5.0-rc.1"}`,
+		}},
+		"go": {goproxy.Adapter{}, func(v string) string { return "/example.com/toy/@v/v" + strings.ReplaceAll(v, "RC", "!r!c") + ".zip" }, nil},
+	} {
+		l := new(gatetest.Licenses)
+		l.Add("RANGE", gatetest.Versions(t, ">=1.0.0-A <1.5.0-beta.2"), "toy", "example.com/toy")
+		l.Add("ALL", license.NoConstraint(), "toy", "example.com/toy")
+		h := gatetest.Gated(l, false, c.adapter, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if page, ok := c.pages[r.URL.Path]; ok {
+				io.WriteString(w, page)
+				return
+			}
+			if file, ok := strings.CutPrefix(r.URL.Path, "/example.com/toy/@v/"); ok && strings.HasSuffix(file, ".info") {
+				fmt.Fprintf(w, `{"Version":%q}`, infos[strings.TrimSuffix(file, ".info")])
+				return
+			}
+			io.WriteString(w, unpaid)
+		}))
+		for _, want := range []struct {
+			key, version string
+			served       bool
+		}{
+			{"RANGE", "1.0.0-RC.1", true}, {"RANGE", "1.5.0-rc.1", false}, {"RANGE", "1.5.0-RC.1", false},
+			{"ALL", "1.0.0-RC.1", true}, {"ALL", "1.5.0-rc.1", true}, {"ALL", "1.5.0-RC.1", true},
+		} {
+			w := gatetest.Get(h, c.path(want.version), "Authorization", "Bearer "+want.key)
+			require.Equal(t, want.served, w.Code == http.StatusOK, "%s %s %s: %d", name, want.key, want.version, w.Code)
+			require.Equal(t, want.served, w.Body.String() == unpaid)
+		}
+	}
 }

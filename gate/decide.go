@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/privatepkgs/license"
@@ -153,26 +154,44 @@ func (f *filter) forPackage(pkg string) (Filter, license.Code) {
 
 // decideArtifact goes on from the package to the version that is asked for. The
 // document is the upstream's description of it, nil where none was needed or there is none.
+//
+// Under a range a prerelease must stand in that description, letter by letter. There are registries, Gitea for
+// one, that take 2.0.0-RC.1 for 2.0.0-rc.1; but it precedes 2.0.0-beta.1, where the range may end.
 func (c *call) decideArtifact(d license.Decision) (license.Decision, *Document, error) {
 	version := c.forVersion(d, c.res.Version, time.Time{})
 	late := version.Code == license.Expired && needsReleases(d)
-	if !late && !(version.Allowed() && c.res.Locate) {
+	exact := !c.res.Locate && strings.Contains(c.res.Version, "-") && d.License != nil && d.License.Constraint.Type() == license.ConstraintVersion
+	if !late && !(version.Allowed() && (c.res.Locate || exact)) {
 		return version, nil, nil
 	}
 	source, ok := c.adapter.Source(c.res)
 	if !ok {
-		return version, nil, nil
+		return version, nil, missingIf(exact)
 	}
 	doc, err := c.fetch(source, late)
 	if isMissing(err) {
-		return version, nil, nil
+		return version, nil, missingIf(exact)
 	}
-	if err == nil && late {
+	if err == nil && (late || exact) {
+		described := false
 		var times releases
-		times, err = c.readReleases(source, doc)
-		version = c.forVersion(d, c.res.Version, times[c.adapter.Semver(c.res.Version)])
+		times, err = c.readReleases(source, doc, func(v string) { described = described || v == c.res.Version })
+		if late {
+			version = c.forVersion(d, c.res.Version, times[c.adapter.Semver(c.res.Version)])
+		}
+		if err == nil {
+			err = missingIf(exact && !described)
+		}
 	}
 	return version, doc, err
+}
+
+// missingIf returns an error that says that the registry has no such thing.
+func missingIf(missing bool) error {
+	if !missing {
+		return nil
+	}
+	return &upstreamError{status: http.StatusNotFound}
 }
 
 // releases are the times at which versions, in the form of Adapter.Semver, were released.
@@ -187,14 +206,15 @@ func (c *call) fetchReleases(source Resource) (releases, error) {
 	if err != nil {
 		return releases{}, err
 	}
-	return c.readReleases(source, doc)
+	return c.readReleases(source, doc, func(string) {})
 }
 
 // readReleases has the adapter go through the description of a package, and notes what it
-// asks. Of several times of a version the latest counts.
-func (c *call) readReleases(source Resource, doc *Document) (releases, error) {
+// asks. Of several times of a version the latest counts. Each is called with every version, as it is spelled.
+func (c *call) readReleases(source Resource, doc *Document, each func(version string)) (releases, error) {
 	times := make(releases)
 	note := func(version string, releasedAt time.Time) bool {
+		each(version)
 		if v := c.adapter.Semver(version); releasedAt.After(times[v]) {
 			times[v] = releasedAt
 		}

@@ -13,7 +13,8 @@ import (
 //
 // The paths that the gate sees must be relative to the root of the registry: mount it below
 // [http.StripPrefix]. The registry behind it gets plain GET requests for what is rewritten,
-// with neither conditional headers nor a key, and must be reachable only through the gate.
+// without conditional headers and, unless Options.ForwardKey says so, without the key, and must be reachable
+// only through the gate.
 //
 // When the store of licenses cannot answer, the gate answers 503 with Retry-After at
 // once, and opens nothing; the package comment says what clients then do.

@@ -229,10 +229,20 @@ func (c *call) fetch(res Resource, full bool) (*Document, error) {
 	return &Document{Body: body, ContentType: answer.header.Get("Content-Type"), Path: answer.path, Base: base}, nil
 }
 
-// inRegistry reports whether the registry has what is asked for, or may have it.
+// inRegistry reports whether the registry has what is asked for, or may have it. An empty listing says no
+// more than a 404: GitLab answers so about every path below a Go module.
 func (c *call) inRegistry() bool {
 	answer, err := c.get(c.res.Path, c.res.Accept, 0)
-	return err != nil || answer.status != http.StatusNotFound && answer.status != http.StatusGone
+	switch {
+	case err != nil:
+		return true
+	case answer.status == http.StatusNotFound, answer.status == http.StatusGone:
+		return false
+	case answer.status == http.StatusOK:
+		return answer.tooLarge || answer.cutOff
+	default:
+		return true
+	}
 }
 
 // get asks the upstream and keeps its answer, whose body is cut beyond limit: then the

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/privatepkgs/license"
 	"github.com/privatepkgs/license/gate"
 )
 
@@ -298,6 +299,16 @@ func TestRefusalByTheRegistryIsNotTheCustomers(t *testing.T) {
 				require.Equal(t, status, b.get(path, "UNLIMITED").Code)
 			}
 		}
+	}
+}
+
+func TestEmptyListingIsNoProofThatAPackageIsThere(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]license.Code{"": gate.NotInRegistry, "1_0_0": license.PackageNotCovered} {
+		b := newBench(t)
+		b.pages["/other/list"] = text(body)
+		b.get("/other/list", "UNLIMITED")
+		require.Equal(t, want, b.events[0].Code)
 	}
 }
 
