@@ -64,7 +64,9 @@ func DateConstraint(until time.Time) Constraint {
 // Some of them open more than one would think, so do not sell them unawares:
 //   - ~0.0.0 opens every release (npm: below 0.1.0), and so does >* all but 0.0.0 (npm: none);
 //   - != alone opens every other release, the later ones too: !=1.5.0 opens 9.0.0;
-//   - a number after a wildcard does not count: *.1 opens every release, 1.x.3 all of 1.
+//   - a number after a wildcard does not count: *.1 opens every release, 1.x.3 all of 1;
+//   - a prerelease after fewer than three numbers does not count at the end of a range: <=2.0-rc.1 and
+//     1.0 - 2.0-rc.1 open 2.0.7, and 2-rc.1 all of 2 (npm refuses them).
 //
 // And some open less: ^* only 0.0.0; <=*, and a hyphen range that ends with *, only up to 0.0.
 func VersionConstraint(rng string) (Constraint, error) {
