@@ -228,6 +228,63 @@ var contextFaults = []fault{
 			return err
 		}
 	}},
+	{"an update that was cut does not say that it may have happened", []string{"Context/CutWhileUpdatingLeavesAllOrNothing"}, func(s *faulty) {
+		s.update = func(ctx ctxt, l *lic) error {
+			err := s.Store.Update(context.WithoutCancel(ctx), l)
+			if _, ok := ctx.Deadline(); ok {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return err
+		}
+	}},
+	{"an update that was cut leaves a half", []string{"Context/CutWhileUpdatingLeavesAllOrNothing"}, func(s *faulty) {
+		s.update = func(ctx ctxt, l *lic) error {
+			if _, ok := ctx.Deadline(); ok {
+				l.Name = ""
+				if err := s.Store.Update(context.WithoutCancel(ctx), l); err != nil {
+					return err
+				}
+				<-ctx.Done()
+				return errors.Join(ctx.Err(), license.ErrUnknownOutcome)
+			}
+			return s.Store.Update(ctx, l)
+		}
+	}},
+	{"a deletion that was cut does not say that it may have happened", []string{"Context/CutWhileDeletingLeavesAllOrNothing"}, func(s *faulty) {
+		s.delete = func(ctx ctxt, id uuid.UUID, revision int64) error {
+			err := s.Store.Delete(context.WithoutCancel(ctx), id, revision)
+			if _, ok := ctx.Deadline(); ok {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return err
+		}
+	}},
+	{"a deletion that was cut is acknowledged and lost", []string{"Context/CutWhileDeletingLeavesAllOrNothing"}, func(s *faulty) {
+		s.delete = func(ctx ctxt, id uuid.UUID, revision int64) error {
+			if _, ok := ctx.Deadline(); ok {
+				return nil
+			}
+			return s.Store.Delete(ctx, id, revision)
+		}
+	}},
+	{"a lent page looks at no context", []string{"Context/CancelledReachesEveryCall", "Context/ExpiredReachesEveryCall"}, func(s *faulty) {
+		s.lend = func(ctx ctxt, q license.Query, use func(*lic)) (*license.Page, error) {
+			return s.Store.(license.PageLender).LendPage(context.WithoutCancel(ctx), q, use)
+		}
+	}},
+	{"a lent page is of whatever query", []string{"List/RefusesAnInvalidQuery"}, func(s *faulty) {
+		s.lend = func(ctx ctxt, q license.Query, use func(*lic)) (*license.Page, error) {
+			if _, err := q.Prepare(); err != nil {
+				q = license.Query{}
+			}
+			return s.Store.(license.PageLender).LendPage(ctx, q, use)
+		}
+	}},
+	{"a lent page is none", []string{"List/HoldsAHundredUnlessAsked"}, func(s *faulty) {
+		s.lend = func(ctxt, license.Query, func(*lic)) (*license.Page, error) { return nil, nil }
+	}},
 	{"a write that was cut is acknowledged and lost", []string{"Context/CutWhileWritingLeavesAllOrNothing"}, func(s *faulty) {
 		s.create = func(ctx ctxt, l *lic) error {
 			if _, ok := ctx.Deadline(); ok {

@@ -40,6 +40,9 @@ func TestStoreWithTheFaultOfTheEnvironment(t *testing.T) {
 		if i >= 0 {
 			faults[i].wrap(s)
 		}
+		if s.lend != nil {
+			return lending{s}
+		}
 		return s
 	})
 }

@@ -21,6 +21,8 @@ type faulty struct {
 	update   func(ctx context.Context, l *license.License) error
 	delete   func(ctx context.Context, id uuid.UUID, revision int64) error
 
+	lend func(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) // makes it a lender
+
 	createBatch func(ctx context.Context, batch []*license.License) ([]*license.License, error)
 
 	spoil func(l *license.License) // applied to every license that a read returns
@@ -97,6 +99,13 @@ func (s *faulty) Delete(ctx context.Context, id uuid.UUID, revision int64) error
 		return s.delete(ctx, id, revision)
 	}
 	return s.Store.Delete(ctx, id, revision)
+}
+
+// lending is a faulty store that lends pages.
+type lending struct{ *faulty }
+
+func (s lending) LendPage(ctx context.Context, q license.Query, use func(*license.License)) (*license.Page, error) {
+	return s.lend(ctx, q, use)
 }
 
 func (s *faulty) spoiled(l *license.License) *license.License {

@@ -57,6 +57,13 @@ var listTests = []test{
 			if p != nil {
 				h.Fatalf("List(%s) returned a page together with an error", describe(bad.query))
 			}
+			if lender, ok := h.store.(license.PageLender); ok {
+				p, err := lender.LendPage(h.ctx, bad.query, func(*license.License) {})
+				h.invalid(fmt.Sprintf("LendPage(%s)", describe(bad.query)), err, bad.pointer)
+				if p != nil {
+					h.Fatalf("LendPage(%s) returned a page together with an error", describe(bad.query))
+				}
+			}
 		}
 	}},
 	{"ComparesWholeMilliseconds", func(h *harness) {

@@ -76,6 +76,9 @@ func (h *harness) borrow(lender license.PageLender, q license.Query) *license.Pa
 	if err != nil {
 		h.Fatalf("LendPage(%s) failed: %v", describe(q), err)
 	}
+	if p == nil {
+		h.Fatalf("LendPage(%s) returned neither a page nor an error", describe(q))
+	}
 	if len(p.Licenses) > 0 {
 		h.Fatalf("LendPage(%s) returned a page with licenses in it", describe(q))
 	}

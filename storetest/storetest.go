@@ -29,7 +29,7 @@ import (
 // that shares nothing with the others and whose only clock is now; it reports its own
 // failures to tb, and registers with tb what is to be cleaned up.
 //
-// A store that is a [license.BatchCreator] as well is tested as one. The tests make about
+// A store that is a [license.BatchCreator] or a [license.PageLender] as well is tested as one. The tests make about
 // 1,500 writes in all, and two thirds of these in [testing.Short] mode.
 func Run(t *testing.T, newStore func(tb testing.TB, now func() time.Time) license.Store) {
 	for _, topic := range topics {
