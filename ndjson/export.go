@@ -2,6 +2,8 @@ package ndjson
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +22,19 @@ import (
 func Export(w io.Writer, licenses iter.Seq2[*license.License, error]) (n int, err error) {
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	var line []byte
+	var compact bytes.Buffer
 	for l, err := range licenses {
 		if err != nil {
 			return n, errors.Join(fmt.Errorf("ndjson: exporting after %d licenses: %w", n, err), buffered.Flush())
 		}
 		line = append(l.AppendJSON(line[:0]), '\n')
+		if bytes.ContainsAny(l.Meta, "\n\r") || len(line) > MaxLineLen { // no store keeps white space in it, but somebody's own may
+			compact.Reset()
+			if err := json.Compact(&compact, line); err != nil {
+				return n, errors.Join(fmt.Errorf("ndjson: exporting license %d: %w", n+1, err), buffered.Flush())
+			}
+			line = append(append(line[:0], compact.Bytes()...), '\n')
+		}
 		if _, err := buffered.Write(line); err != nil {
 			return n, fmt.Errorf("ndjson: writing: %w", err)
 		}

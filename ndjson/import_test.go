@@ -3,6 +3,7 @@ package ndjson_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"strings"
@@ -327,6 +328,33 @@ func TestSequenceIsNotChanged(t *testing.T) {
 		assert.Equal(t, 1, result.Created)
 		assert.Equal(t, 1, result.Unchanged)
 		assert.Equal(t, want, l)
+	}
+}
+
+func TestSequenceMayUseItsLicenseAgain(t *testing.T) {
+	t.Parallel()
+	var want strings.Builder
+	licenses := []*license.License{numbered(1), numbered(2), numbered(3)}
+	for i, l := range licenses {
+		l.Packages = []string{fmt.Sprint("package-", i)}
+	}
+	_, err := ndjson.Export(&want, sequence(licenses...))
+	require.NoError(t, err)
+	for _, s := range stores(t) {
+		var one license.License
+		result, err := ndjson.ImportSeq(t.Context(), s, func(yield func(*license.License, error) bool) {
+			for _, l := range licenses {
+				packages, meta := append(one.Packages[:0], l.Packages...), append(one.Meta[:0], l.Meta...)
+				one = *l
+				one.Packages, one.Meta = packages, meta
+				if !yield(&one, nil) {
+					return
+				}
+			}
+		}, ndjson.Options{})
+		require.NoError(t, err)
+		assert.Equal(t, 3, result.Created)
+		assert.Equal(t, want.String(), export(t, s))
 	}
 }
 

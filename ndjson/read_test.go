@@ -202,6 +202,22 @@ func TestExportEndsWithTheErrorOfItsSequence(t *testing.T) {
 	assert.Equal(t, file(1, 2), b.String())
 }
 
+func TestExportWritesALineForALicenseWhateverItsWhiteSpace(t *testing.T) {
+	t.Parallel()
+	spaced := numbered(1)
+	want := string(spaced.AppendJSON(nil)) + "\n"
+	for _, space := range []string{"\n", "\r\n", strings.Repeat(" ", ndjson.MaxLineLen)} {
+		l := spaced.Clone()
+		l.Meta = append([]byte("{"+space), l.Meta[1:]...)
+		require.NoError(t, l.Validate())
+		var b strings.Builder
+		n, err := ndjson.Export(&b, sequence(l))
+		require.NoError(t, err)
+		assert.Equal(t, 1, n)
+		assert.Equal(t, want, b.String())
+	}
+}
+
 func TestExportReportsThatItCannotWrite(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space")

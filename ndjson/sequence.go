@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +41,7 @@ func prepare(l *license.License, place int) (*license.License, error) {
 		return nil, &LineError{place, err}
 	}
 	prepared := *l
+	prepared.Packages = slices.Clone(l.Packages) // which the sequence may use again; Meta is copied as it is prepared
 	if err := prepared.PrepareCreate(time.Time{}); err != nil {
 		return nil, &LineError{place, err}
 	}
