@@ -34,6 +34,9 @@ func (d *decoder) texts(to *[]string) func(string) error {
 			if err != nil {
 				return err
 			}
+			if i > license.MaxPackages { // too many, whatever they are
+				continue
+			}
 			text, ok := d.parseText(pointer+"/"+strconv.Itoa(i), raw)
 			if !ok {
 				text = "\xff" + strconv.Itoa(i) // keeps the place, and equals no text
