@@ -25,7 +25,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a read that waits is not cut, so a second signal ends at once
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,19 +49,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return fmt.Errorf("there is nothing to export: %w", err)
 		}
 	}
-	store, err := serve.OpenStore(ctx, *db, postgres.Options{})
+	database, err := serve.OpenStore(ctx, *db, postgres.Options{})
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer database.Close()
 
 	if *export {
-		n, err := ndjson.Export(stdout, license.All(ctx, store, license.Query{}))
+		n, err := ndjson.Export(stdout, license.All(ctx, database.Store, license.Query{}))
 		fmt.Fprintln(stderr, n, "licenses exported")
 		return err
 	}
-	// The store within, which takes batches.
-	result, err := ndjson.Import(ctx, store.Store, stdin, ndjson.Options{
+	result, err := ndjson.Import(ctx, database.Store, stdin, ndjson.Options{
 		Conflict: func(c ndjson.Conflict) { fmt.Fprintln(stderr, c) },
 		Progress: func(r ndjson.Result) { fmt.Fprintln(stderr, r.Lines, "lines") },
 	})

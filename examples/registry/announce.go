@@ -41,7 +41,9 @@ func announce(w io.Writer, s settings, a about) {
 	fmt.Fprintf(&b, "  certificate  %s\n", a.certificate)
 	for _, e := range ecosystems() {
 		if u := s.upstreams[e.name]; u != nil {
-			fmt.Fprintf(&b, "  %-11s  in front of %s\n", e.name, u.Redacted())
+			shown := *u
+			shown.User = nil // either part may be a token
+			fmt.Fprintf(&b, "  %-11s  in front of %s\n", e.name, &shown)
 		}
 	}
 	if elsewhere || elsewhereToo {

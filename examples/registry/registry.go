@@ -61,11 +61,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	licenses, err := seed(ctx, db)
+	licenses, err := seed(ctx, db.Store)
 	if err != nil {
 		return err
 	}
-	cached, err := cachestore.New(db, cachestore.Options{MaxStaleness: maxStaleness})
+	cached, err := cachestore.New(db.Store, cachestore.Options{MaxStaleness: maxStaleness})
 	if err != nil {
 		return err
 	}

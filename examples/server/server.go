@@ -27,7 +27,7 @@ func run(ctx context.Context, s serve.Settings, stdout, stderr io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	handler, err := newHandler(db, s.Tokens, logger, stderr)
+	handler, err := newHandler(db.Store, s.Tokens, logger, stderr)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// shutdownTimeout is longer than the limits of a server for the API let any request take.
+// shutdownTimeout is longer than the limits of a server for the API let any request take. A download may take
+// longer, and is cut: whoever stops a service does not wait for a quarter of an hour.
 const shutdownTimeout = 40 * time.Second
 
 // Program is a program that serves until it gets a signal, with C as its settings.

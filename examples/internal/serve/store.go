@@ -16,7 +16,7 @@ import (
 
 // Database is an open store, with what a person calls it.
 type Database struct {
-	license.Store
+	Store    license.Store // not embedded: what else it can do, such as [license.PageLender], would be lost
 	Name     string
 	Close    func() error
 	Notifies bool // [postgres.Listen] tells of changes
