@@ -90,7 +90,7 @@ func clients(t *testing.T) []client {
 		return all
 	}
 	dir := t.TempDir()
-	out, err := run(t, dir, all[0].program[0], "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts",
+	out, err := runFor(t, download, dir, all[0].program[0], "install", "--fetch-retries=5", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts",
 		"npm-8@npm:npm@8.19.4", "pnpm-9@npm:pnpm@9.15.9", "pnpm-12@npm:pnpm@12.21.0", "yarn@1.22.22", "@yarnpkg/cli-dist@4.18.1")
 	require.NoError(t, err, out)
 	modules := filepath.Join(dir, "node_modules")
@@ -172,7 +172,15 @@ func lookFor(t *testing.T, program string) string {
 
 func run(t *testing.T, dir, program string, args ...string) (output string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	return runFor(t, 2*time.Minute, dir, program, args...)
+}
+
+// download is how long an install from npm's own registry may take.
+const download = 15 * time.Minute
+
+func runFor(t *testing.T, limit time.Duration, dir, program string, args ...string) (output string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir

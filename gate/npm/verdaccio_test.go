@@ -83,7 +83,7 @@ func startVerdaccio(t *testing.T) *url.URL {
 	}
 	// The override is for mirrors that lack the dist-tag which Verdaccio names.
 	write("package.json", `{"private":true,"dependencies":{"verdaccio":"6.5.2"},"overrides":{"node-fetch":"2.7.0"}}`)
-	out, err := run(t, dir, lookFor(t, "npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts")
+	out, err := runFor(t, download, dir, lookFor(t, "npm"), "install", "--fetch-retries=5", "--no-audit", "--no-fund", "--ignore-scripts")
 	require.NoError(t, err, out)
 
 	free, err := net.Listen("tcp", "127.0.0.1:0")

@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// patience is how long a program may take to start or to end, recovery included.
-const patience = 60 * time.Second
+// patience is how long a program may take to start or to end, recovery included: that waits until each file
+// is on the disk.
+const patience = 3 * time.Minute
 
 // errEnded is wrapped when a program that should serve has ended.
 var errEnded = errors.New("the program ended")

@@ -18,7 +18,7 @@ import (
 // on a machine that has more to do.
 func recoveryTime() time.Duration {
 	if long() {
-		return 2 * time.Second
+		return 5 * time.Second
 	}
 	return 20 * time.Second
 }

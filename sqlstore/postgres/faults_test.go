@@ -227,10 +227,10 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()`)
 	require.Eventually(t, func() bool { return s.Update(t.Context(), l) == nil }, patience, tick)
 }
 
-// Under serializable transactions eight writers of one row fail each other all the time.
+// Under serializable transactions the writers of one row fail each other all the time.
 func TestWritersOfOneLicenseAreTriedAgain(t *testing.T) {
 	t.Parallel()
-	const writers, each = 8, 10
+	const writers, each = 4, 5 // few, as ten attempts would not do for a longer contest on a slow machine
 	url := option(t, lent.Lend(t), "default_transaction_isolation", "serializable")
 	s := open(t, url, postgres.Options{})
 	l := newLicense("KEY")
@@ -265,7 +265,7 @@ func TestWritersOfOneLicenseAreTriedAgain(t *testing.T) {
 	assert.EqualValues(t, 1+writers*each, revision(t, s, l.ID))
 
 	db := connect(t, url)
-	failed := together(func() error {
+	conflict := func() error {
 		tx, err := db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		defer tx.Rollback()
@@ -277,7 +277,13 @@ func TestWritersOfOneLicenseAreTriedAgain(t *testing.T) {
 			return err
 		}
 		return tx.Commit()
-	})
+	}
+	failed := 0
+	for range 20 {
+		if failed = together(conflict); failed > 0 {
+			break
+		}
+	}
 	assert.NotZero(t, failed, "the control, which tries nothing again, has seen no conflict")
 }
 

@@ -237,7 +237,7 @@ func eachOf(workers, n int, f func(int)) {
 
 // modifications are few, as a process that keeps another from writing for its busy timeout is no fault: on a slow disk
 // many would take as long.
-const modifications = 25
+const modifications = 10
 
 // modify changes the one license of a file many times.
 func modify(path string) error {
