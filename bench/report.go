@@ -120,11 +120,20 @@ type measured struct {
 func (m measured) print(w io.Writer) {
 	for i, g := range m.goals {
 		r := m.results[i]
-		verdict := "ok"
-		if !g.met(r.value.Median) {
-			verdict = "MISSED"
-		}
+		verdict := g.verdict(r.value.Median, "ok", "MISSED")
 		fmt.Fprintf(w, "%-18s %-6s %-42s goal: %-42s %12s  %s\n", m.name, verdict, value(g, r.value), g, r.subject, r.baseline)
+	}
+}
+
+// verdict returns the word for a value, "" where there is no goal.
+func (g goal) verdict(v float64, met, missed string) string {
+	switch {
+	case g.isNone():
+		return ""
+	case g.met(v):
+		return met
+	default:
+		return missed
 	}
 }
 
@@ -157,10 +166,7 @@ func (m measured) lines() (lines []string) {
 		if r.baseline != "" {
 			absolute += ", " + r.baseline
 		}
-		verdict := "met"
-		if !g.met(r.value.Median) {
-			verdict = "**missed**"
-		}
+		verdict := g.verdict(r.value.Median, "met", "**missed**")
 		lines = append(lines, fmt.Sprintf("%s %s | %s | %s | %s |", heading, g, value(g, r.value), verdict, absolute))
 		heading = "|  |  |"
 	}

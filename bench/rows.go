@@ -41,6 +41,9 @@ func nanoseconds(atMost float64) goal  { return goal{atMost, false, "ns"} }
 func allocations(atMost float64) goal  { return goal{atMost, false, "allocations"} }
 func bytes(atMost float64) goal        { return goal{atMost, false, "bytes"} }
 
+// isNone reports whether g bounds nothing: the row is there for comparison.
+func (g goal) isNone() bool { return g.atLeast && g.bound == 0 }
+
 func (g goal) met(v float64) bool {
 	if g.atLeast {
 		return v >= g.bound
@@ -49,6 +52,9 @@ func (g goal) met(v float64) bool {
 }
 
 func (g goal) String() string {
+	if g.isNone() {
+		return "none, for comparison"
+	}
 	if g.atLeast {
 		return fmt.Sprintf("at least %v %s", g.bound, g.unit)
 	}
