@@ -160,7 +160,8 @@ func (f *filter) forPackage(pkg string) (Filter, license.Code) {
 func (c *call) decideArtifact(d license.Decision) (license.Decision, *Document, error) {
 	version := c.forVersion(d, c.res.Version, time.Time{})
 	late := version.Code == license.Expired && needsReleases(d)
-	exact := !c.res.Locate && strings.Contains(c.res.Version, "-") && d.License != nil && d.License.Constraint.Type() == license.ConstraintVersion
+	ranged := d.License != nil && d.License.Constraint.Type() == license.ConstraintVersion
+	exact := ranged && !c.res.Locate && strings.Contains(c.res.Version, "-")
 	if !late && !(version.Allowed() && (c.res.Locate || exact)) {
 		return version, nil, nil
 	}

@@ -67,9 +67,9 @@ func setOf(names ...string) map[string]bool {
 	return set
 }
 
-// upstreamRequest returns the request for the upstream. Its URL and headers are its own; the rest, such as path
-// values, it shares with the client's. An empty path is the one that was parsed. Whole asks for all of what is there, without
-// the client's conditions and body.
+// upstreamRequest returns the request for the upstream. Its URL and headers are its own; the rest, such as
+// path values, it shares with the client's. An empty path is the one that was parsed. Whole asks for all of
+// what is there, without the client's conditions and body.
 func (c *call) upstreamRequest(ctx context.Context, path string, whole bool) (*http.Request, error) {
 	r := c.r.WithContext(ctx)
 	judged := *c.r.URL
