@@ -48,7 +48,8 @@ type Store struct {
 	contents     *contents // read without a lock, changed under mu
 
 	mu      sync.Mutex
-	flights map[string]*flight // the newest query for each key
+	flights map[string]*flight   // the newest query for each key that somebody waits for
+	air     map[string][]*flight // all queries that are under way, in the order in which they began
 	fence   fence
 }
 
@@ -85,6 +86,7 @@ func New(store license.Store, o Options) (*Store, error) {
 		now:          o.Now,
 		contents:     contents,
 		flights:      make(map[string]*flight),
+		air:          make(map[string][]*flight),
 		fence:        fence{seed: maphash.MakeSeed()},
 	}, nil
 }

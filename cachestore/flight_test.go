@@ -529,6 +529,34 @@ func TestAnswerThatWasSeenIsNotFollowedByAnOlderOne(t *testing.T) {
 	}
 }
 
+// A query that hangs has read what was there before, and lands when what others have read since is not
+// kept any more.
+func TestAnswerThatIsNoLongerKeptIsNotFollowedByAnOlderOne(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]func(c *cachestore.Store){
+		"all unknown keys were forgotten": func(c *cachestore.Store) { c.Invalidate(uuid.New()) },
+		"everything was forgotten":        func(c *cachestore.Store) { c.InvalidateAll() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newHeld(1)
+			c := newCache(t, s)
+			l := create(t, s.Store, "K")
+			first := make(chan string, 1)
+			go func() { first <- seen(t.Context(), c) }()
+			synctest.Wait()
+			close(s.read[0])
+			synctest.Wait()
+			c.Invalidate(uuid.New())
+			require.NoError(t, s.Store.Delete(t.Context(), l.ID, 0)) // elsewhere
+			require.Equal(t, "unknown", seen(t.Context(), c))
+			forget(c)
+			s.answer[0] <- nil
+			require.Equal(t, "known", <-first, "it began before")
+			require.Equal(t, "unknown", seen(t.Context(), c), name)
+		})
+	}
+}
+
 // late is a store whose creations happen, and answer later.
 type late struct {
 	*probe

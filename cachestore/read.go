@@ -52,6 +52,7 @@ type flight struct {
 	// Under Store.mu. A flight that has no waiters is not in Store.flights.
 	waiters int
 	told    []*answer // by flights that this one replaced, while it was under way
+	newer   *answer   // of the last that landed of those that began later, while it was under way
 
 	done     chan struct{} // closed when what follows is set
 	answer   *answer
@@ -106,6 +107,7 @@ func (s *Store) join(ctx context.Context, key string) (*flight, *answer) {
 		done:    make(chan struct{}),
 	}
 	s.flights[f.key] = f
+	s.air[f.key] = append(s.air[f.key], f)
 	go s.fly(ctx, f)
 	return f, nil
 }
@@ -170,12 +172,13 @@ func (s *Store) land(f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.answer != nil && slices.ContainsFunc(f.told, f.answer.differs) {
-		f.told, f.answer = nil, nil
+		f.told, f.newer, f.answer = nil, nil, nil
 		f.began, f.seq = s.now(), s.fence.seq
 		return false
 	}
 	defer close(f.done)
 	defer f.cancel()
+	s.overtake(f)
 	newest := s.flights[f.key]
 	switch {
 	case newest == f:
@@ -189,7 +192,7 @@ func (s *Store) land(f *flight) bool {
 		}
 		kept := s.contents.get(f.key)
 		switch {
-		case kept == nil && s.fence.holds(f.key, f.answer):
+		case kept == nil && s.fence.holds(f.key, f.answer) && (f.newer == nil || !f.answer.differs(f.newer)):
 			s.contents.put(f.key, f.answer) // or a busy key would never be kept while others are written
 		case kept == nil || f.answer.differs(kept):
 			s.contents.dropKey(f.key)
@@ -197,4 +200,21 @@ func (s *Store) land(f *flight) bool {
 		}
 	}
 	return true
+}
+
+// overtake takes a flight out of the air, and tells those that began before it what it has read: it may be
+// kept no more when they land.
+func (s *Store) overtake(f *flight) {
+	all := s.air[f.key]
+	i := slices.Index(all, f)
+	if f.answer != nil {
+		for _, older := range all[:i] {
+			older.newer = f.answer
+		}
+	}
+	if all = slices.Delete(all, i, i+1); len(all) > 0 {
+		s.air[f.key] = all
+	} else {
+		delete(s.air, f.key)
+	}
 }
