@@ -278,6 +278,10 @@ func TestOpenMakesTheFileThatALinkLeadsTo(t *testing.T) {
 	require.NoError(t, os.Symlink("circle.db", filepath.Join(dir, "circle.db")))
 	_, err := sqlite.Open(t.Context(), filepath.Join(dir, "circle.db"))
 	require.Error(t, err)
+
+	// .. behind a link to a folder leads to the parent of that folder.
+	_, err = open(t, dir+"/data/deep/../../../made.db").GetByKey(t.Context(), "A")
+	require.NoError(t, err)
 }
 
 func TestOpenTakesAnEmptyFile(t *testing.T) {

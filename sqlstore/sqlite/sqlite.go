@@ -114,11 +114,14 @@ func absolute(path string) (string, error) {
 	case strings.ContainsRune(path, 0):
 		return "", errors.New("a path cannot hold NUL")
 	}
-	path, err := filepath.Abs(path)
+	path, err := filepath.Abs(followed(path)) // in this order: .. behind a link leads elsewhere
 	if err != nil {
 		return "", err
 	}
-	return followed(path), nil
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		return "", errors.New("it is a link that leads nowhere")
+	}
+	return path, nil
 }
 
 // followed returns the file that path leads to, beside which SQLite keeps the log. It may be one that is to
