@@ -79,8 +79,8 @@ type Locator interface {
 	Adapter
 
 	// Locate returns the path, escaped, of the artifact of res at the upstream, as doc, the
-	// answer to the Source of res, has it. An error means that doc does not say: it is a
-	// 404.
+	// answer to the Source of res, has it. An empty path means that doc has no such artifact: that is a
+	// 404. An error means that doc is not what it should be: it is logged, and the client gets 502.
 	Locate(res Resource, doc *Document) (path string, err error)
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/privatepkgs/license/gate"
 )
 
 // dated gives the registry a listing that has the days of the releases in its full form only.
@@ -84,6 +86,10 @@ func TestArtifactIsFoundByItsVersionInTheListing(t *testing.T) {
 	require.Len(t, b.requests(), 2, "a denial asks nobody")
 	require.Equal(t, "2.1.0", b.get("/toy/dist/2_1_0", "UNLIMITED").Body.String())
 	require.Equal(t, http.StatusNotFound, b.get("/toy/dist/1_0_0", "UNLIMITED").Code)
+	b.pages["/odd/list"] = text("<html>")
+	b.byKey["UNLIMITED"].Packages = []string{"toy", "odd"}
+	require.Equal(t, http.StatusBadGateway, b.get("/odd/dist/1_0_0", "UNLIMITED").Code)
+	require.Equal(t, gate.InvalidUpstream, b.events[len(b.events)-1].Code)
 	require.Equal(t, http.StatusForbidden, b.get("/blobs/c", "UNLIMITED").Code, "the upstream's own paths are not the gate's")
 
 	b.checker.PerpetualFallback = true

@@ -148,7 +148,10 @@ func (c *call) locate(doc *Document) (string, error) {
 	}
 	path, err := locator.Locate(c.res, doc)
 	if err != nil {
-		return "", &upstreamError{status: http.StatusNotFound, cause: err}
+		return "", &upstreamError{status: http.StatusOK, cause: err}
+	}
+	if path == "" {
+		return "", &upstreamError{status: http.StatusNotFound}
 	}
 	return path, nil
 }

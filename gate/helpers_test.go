@@ -119,7 +119,10 @@ func (plain) Locate(res gate.Resource, doc *gate.Document) (string, error) {
 			return fields[2], nil
 		}
 	}
-	return "", errors.New("plain: no such version")
+	if strings.Contains(string(doc.Body), "<html>") {
+		return "", errors.New("plain: no listing")
+	}
+	return "", nil
 }
 
 func (plain) Deny(_ *http.Request, _ gate.Resource, d gate.Denial) gate.Answer {

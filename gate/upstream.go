@@ -121,14 +121,20 @@ func (c *call) pass(d license.Decision, path string) {
 		// A client may ask a Service whether the registry knows it: npm whoami.
 		keepsRefusal: c.res.Kind != Service && !c.o.ForwardKey,
 	}
-	defer w.mark() // also when the registry panics
-	c.registry.ServeHTTP(w, r)
-	if w.refusal != 0 {
+	defer func() {
+		if w.refusal == 0 {
+			w.mark() // also when the registry panics
+			return
+		}
+		if p := recover(); p != nil && p != http.ErrAbortHandler { // as a reverse proxy does when it is cut off
+			panic(p)
+		}
 		h := c.w.Header()
 		clear(h)
 		maps.Copy(h, before)
 		c.upstreamFailed(d, &upstreamError{status: w.refusal})
-	}
+	}()
+	c.registry.ServeHTTP(w, r)
 }
 
 // privateWriter marks an answer as one customer's own, also for the caches that have headers for

@@ -270,6 +270,7 @@ func TestRefusalByTheRegistryIsNotTheCustomers(t *testing.T) {
 				"ReadFrom": func(w http.ResponseWriter) { io.Copy(w, strings.NewReader("log in, customer")) },
 				"Flush":    func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
 				"nothing":  func(http.ResponseWriter) {},
+				"abort":    func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 			} {
 				b := newBench(t)
 				var logged bytes.Buffer
@@ -296,6 +297,10 @@ func TestRefusalByTheRegistryIsNotTheCustomers(t *testing.T) {
 				require.Equal(t, gate.InvalidUpstream, b.events[0].Code)
 
 				b.options.ForwardKey = true // then it is about the key
+				if how == "abort" {
+					require.PanicsWithValue(t, http.ErrAbortHandler, func() { b.get(path, "UNLIMITED") })
+					continue
+				}
 				require.Equal(t, status, b.get(path, "UNLIMITED").Code)
 			}
 		}

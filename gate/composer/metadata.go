@@ -283,5 +283,5 @@ func (a Adapter) Locate(res gate.Resource, doc *gate.Document) (path string, err
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("composer: %s has no archive %s of %s", res.Package, res.Form, res.Version)
+	return "", nil
 }

@@ -25,7 +25,6 @@
 package pypi
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -135,7 +134,7 @@ func (a Adapter) Locate(res gate.Resource, doc *gate.Document) (path string, err
 			return f.path + strings.TrimPrefix(res.Form, name), nil
 		}
 	}
-	return "", fmt.Errorf("pypi: the page of %s has no file %s", res.Package, name)
+	return "", nil
 }
 
 // Deny answers in the forms that pip shows: for a page only a Content-Type that it does

@@ -364,6 +364,7 @@ func TestFilesOfARegistryBelowAPathAreFound(t *testing.T) {
 	for _, files := range []string{"gitea.example/pypi", "/pypi", "://"} {
 		h := gate.New(checker, pypi.Adapter{Files: files}, gate.Options{})(pageOf("text/html", `<a href="`+gitea+file+`">x</a>`))
 		require.Equal(t, http.StatusBadGateway, get(h, "/simple/toy/", "BELOW-2").Code, files)
+		require.Equal(t, http.StatusBadGateway, get(h, "/simple/toy/toy-1.9.0.tar.gz", "BELOW-2").Code, files)
 	}
 }
 
