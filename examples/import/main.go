@@ -44,6 +44,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if flags.NArg() > 0 {
 		return fmt.Errorf("there are flags only, and %q is none; licenses come from standard input: < licenses.ndjson", flags.Arg(0))
 	}
+	if *db == "memory:" {
+		return errors.New("-db memory: keeps nothing; give a file or postgres://")
+	}
 	if *export && serve.IsFile(*db) {
 		if _, err := os.Stat(*db); err != nil {
 			return fmt.Errorf("there is nothing to export: %w", err)

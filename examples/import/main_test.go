@@ -66,6 +66,7 @@ func TestWhatCannotBeMeantIsRefused(t *testing.T) {
 		`"all" is none`:                 {"-db", missing, "all", "-export"},
 		"there is nothing to export":    {"-db", missing, "-export"},
 		"must not be empty":             {"-db", "", "-export"},
+		"keeps nothing":                 {"-db", "memory:"},
 	} {
 		var stdout, stderr strings.Builder
 		require.ErrorContains(t, run(t.Context(), args, strings.NewReader(two), &stdout, &stderr), want)
