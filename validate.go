@@ -178,7 +178,7 @@ func validatePackages(e *ValidationError, packages []string) {
 		return
 	}
 	if len(packages) > MaxPackages {
-		e.add("/packages", CodeTooMany, "packages has %d names; at most %d are allowed", len(packages), MaxPackages)
+		e.add("/packages", CodeTooMany, "packages has too many names; at most %d are allowed", MaxPackages)
 		return
 	}
 	seen := make(map[string]int, len(packages))

@@ -1,6 +1,7 @@
 package licensejson_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,21 @@ func TestWhatIsDecodedSharesNoMemoryWithTheText(t *testing.T) {
 	require.NoError(t, err)
 	clear(text)
 	assert.Equal(t, "K", key)
+}
+
+// Half a million elements fit into a body. It is not parallel, as it counts allocations.
+func TestElementsBeyondTheMostPackagesAreNotKept(t *testing.T) {
+	body := []byte(`{"constraint":{"type":"none"},"packages":[0` + strings.Repeat(",0", 500_000) + `]}`)
+	var invalid *license.ValidationError
+	allocations := testing.AllocsPerRun(1, func() {
+		_, err := licensejson.DecodeNew(body)
+		require.ErrorAs(t, err, &invalid)
+	})
+	assert.Less(t, allocations, 50_000.0)
+	assert.Less(t, len(invalid.Problems), 2*license.MaxPackages)
+	assert.True(t, slices.Contains(invalid.Problems, license.Problem{
+		Pointer: "/packages", Code: license.CodeTooMany, Detail: "packages has too many names; at most 1000 are allowed",
+	}))
 }
 
 func TestDecodeNewLeavesAnAbsentKeyToTheStore(t *testing.T) {
